@@ -1,0 +1,52 @@
+"""Bootstrap over trials: the trial is the unit that was drawn at random, so trials are redrawn.
+
+Efron & Tibshirani, An Introduction to the Bootstrap (1993), chapter 13 (percentile interval).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from analysis.spikearrays import FloatArray
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value and its bootstrap confidence interval; all NaN where it is not defined."""
+
+    value: float
+    low: float
+    high: float
+
+
+def trial_weights(n_trials: int, resamples: int, seed: int) -> FloatArray:
+    """How often each trial is drawn in each resample, float64 (resamples, n_trials).
+
+    Rows sum to n_trials. Raises ValueError unless resamples is 1 or more and seed 0 or more.
+    """
+    if resamples < 1:
+        raise ValueError(f"resamples is {resamples!r}; it must be 1 or more")
+    if seed < 0:
+        raise ValueError(f"seed is {seed!r}; it must be 0 or more")
+    drawn = np.random.default_rng(seed).integers(0, n_trials, size=(resamples, n_trials))
+    cells = drawn + n_trials * np.arange(resamples)[:, None]
+    counts = np.bincount(cells.ravel(), minlength=resamples * n_trials)
+    return counts.reshape(resamples, n_trials).astype(np.float64)
+
+
+def with_interval(value: float, resampled: FloatArray, confidence: float) -> Estimate:
+    """The value with the percentile interval of its resampled values (n,); NaN ones are left out.
+
+    A resample in which the value is not defined (all draws were the same trial, say) carries no
+    information on it. Without at least two defined ones, or for a NaN value, the interval is NaN.
+    Raises ValueError unless confidence lies between 0 and 1.
+    """
+    if not 0 < confidence < 1:
+        raise ValueError(f"confidence is {confidence!r}; it must lie between 0 and 1")
+    defined = resampled[~np.isnan(resampled)]
+    if np.isnan(value) or defined.size < 2:
+        return Estimate(value, float("nan"), float("nan"))
+    low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
+    return Estimate(value, float(low), float(high))

@@ -1,0 +1,1 @@
+"""The commands: ``python -m scripts.<command> --help`` explains each with an example."""

@@ -1,0 +1,63 @@
+"""Run an experiment on a backend and draw its raster.
+
+python -m scripts.run nest mainen_sejnowski
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import backends
+from pynn_model import files
+
+from .command import ProgressLine, add_runs, finish, parser
+
+DEFAULT_EXPERIMENT = "mainen_sejnowski"
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    arguments = parser(
+        "run",
+        "Run an experiment on a backend, keep the result in its run folder, draw its figures.",
+        "python -m scripts.run nest mainen_sejnowski --set conditions.noise.currents.0.stdev=0.05",
+    )
+    arguments.add_argument("backend", help="nest, nest-precise, neuron, brian2 (see: backends)")
+    arguments.add_argument(
+        "experiment",
+        nargs="?",
+        default=DEFAULT_EXPERIMENT,
+        help=f"a ready experiment's name or a TOML file (default: {DEFAULT_EXPERIMENT})",
+    )
+    arguments.add_argument(
+        "--set",
+        dest="changes",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change one value of the experiment; may be given again",
+    )
+    add_runs(arguments)
+    arguments.add_argument("--fresh", action="store_true", help="run again, replacing the result")
+    arguments.add_argument("--threads", type=int, default=1, help="threads of the simulator")
+    arguments.add_argument("--no-figure", action="store_true", help="draw nothing")
+    options = arguments.parse_args(argv)
+    if options.threads < 1:
+        arguments.error(f"--threads {options.threads}: must be at least 1")
+
+    backend = backends.get(options.backend, options.runs)
+    experiment = files.load(options.experiment, options.changes)
+    line = ProgressLine(f"{experiment.name} on {options.backend}")
+    try:
+        job = backend.submit(experiment, threads=options.threads, fresh=options.fresh)
+        # While the simulator works there is time to load what its result will need.
+        from . import products
+
+        job.result(progress=line)
+    finally:
+        line.close()
+    products.report(job, with_figure=not options.no_figure)
+    return 0
+
+
+if __name__ == "__main__":
+    finish(main)
