@@ -42,9 +42,6 @@ FORMATS = {
 }
 """What :func:`write_block` can write, and how faithful each is."""
 
-_INTEGERS = ("trials", "seed", "trial", "neuron_id", "channel_id")
-_FLOATS = ("timestep", "duration", "level")
-
 
 class BlockError(ValueError):
     """A block cannot be read from, or written to, the place it was asked for."""
@@ -226,7 +223,8 @@ def _tidied(block: neo.Block) -> neo.Block:
     for item in _items(block):
         item.annotations.pop("nix_name", None)
         for key, value in item.annotations.items():
-            item.annotations[key] = _plain(key, value, ours)
+            item.annotations[key] = _plain(value, ours)
+        item.name = item.name or None  # NIX makes "" of no name
         if ours and hasattr(item, "rec_datetime"):
             item.rec_datetime = None  # NIX puts in when the file was made
     return block
@@ -240,16 +238,12 @@ def _items(block: neo.Block) -> Iterator[Any]:
         yield from segment.data_children
 
 
-def _plain(key: str, value: Any, ours: bool) -> Any:
-    if isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0):
-        value = value.item() if not isinstance(value, pq.Quantity) else value
-    if not ours:
-        return value
-    if isinstance(value, np.ndarray) and value.size == 0:
-        return ""  # MATLAB's empty text
-    if key in _INTEGERS:
-        return int(value)
-    return float(value) if key in _FLOATS else value
+def _plain(value: Any, ours: bool) -> Any:
+    """A Python number for a numpy one; for MATLAB's empty array the text it was in our blocks."""
+    if ours and isinstance(value, np.ndarray) and value.size == 0:
+        return ""
+    scalar = isinstance(value, np.generic) or (isinstance(value, np.ndarray) and value.ndim == 0)
+    return value.item() if scalar and not isinstance(value, pq.Quantity) else value
 
 
 # --- writing ---------------------------------------------------------------------------------

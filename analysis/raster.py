@@ -29,7 +29,7 @@ MAX_COLUMNS = 6
 """Columns that can be read side by side. Of more conditions as many are shown, evenly chosen."""
 
 # Inches.
-LEFT, RIGHT, COLOUR_BAR = 0.7, 0.22, 0.74
+LEFT, RIGHT, COLOUR_BAR = 0.7, 0.22, 0.64
 NARROW_GAP, WIDE_GAP, ROW_GAP = 0.32, 0.54, 0.1
 COLUMN_WIDTHS = {1: 4.6, 2: 2.8, 3: 2.4, 4: 2.1, 5: 1.9, 6: 1.8}
 STIMULUS_HEIGHT, PSTH_HEIGHT, POTENTIALS_HEIGHT = 0.8, 0.8, 1.25
@@ -309,6 +309,5 @@ def _colour_bar(figure: Figure, last: Axes, line: list[Axes]) -> None:
     axes = style.axes_at(figure, box.x1 * width + 0.09, box.y0 * height, 0.09, box.height * height)
     bar = figure.colorbar(image, cax=axes)
     bar.outline.set_linewidth(0.5)
-    bar.set_label("v (mV)")
-    axes.yaxis.set_label_coords(0.46 / 0.09, 0.5)
+    axes.set_title("v (mV)", loc="left", pad=4.0, fontsize=style.LABEL)
     draw.few_ticks(axes.yaxis, 4)

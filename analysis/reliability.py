@@ -42,7 +42,7 @@ def event_reliability(
     SD (ms, ddof 1) of the spike times within; NaN without events. A time that a train holds twice
     counts as one spike.
 
-    The intervals are percentile intervals over `resamples` redrawn sets of trials. The events stay
+    The intervals are those of `resamples` redrawn sets of trials. The events stay
     those of the full data, so they say how well the two numbers are known for these events, not
     how many events another set of trials would show. Raises ValueError for resamples below 1, a
     confidence outside 0..1, or a negative seed.

@@ -80,21 +80,18 @@ def _unit_trains(spikes: SpikeArrays, sigma: float) -> Iterator[tuple[slice, Flo
     step = sigma / _STEPS_PER_SIGMA
     reach = _REACH * _STEPS_PER_SIGMA
     offsets = np.arange(-reach, reach + 1)
-    place = (spikes.times - spikes.t_start) / step
-    nearest = np.rint(place).astype(np.int64)
-    kernels = np.exp(
-        -0.5 * ((offsets - (place - nearest)[:, None]) / _STEPS_PER_SIGMA) ** 2
-    )  # (n_spikes, n_offsets)
-    columns = nearest[:, None] + offsets + reach
     n_grid = int(np.ceil(spikes.duration / step)) + 2 * reach + 2
     ends = np.cumsum(spikes.counts)
     for first in range(0, spikes.n_trials, _BLOCK):
         stop = min(first + _BLOCK, spikes.n_trials)
         mine = slice(int(ends[first - 1]) if first else 0, int(ends[stop - 1]))
-        cells = (spikes.trials[mine, None] - first) * n_grid + columns[mine]
-        flat = np.bincount(
-            cells.ravel(), weights=kernels[mine].ravel(), minlength=(stop - first) * n_grid
-        )
-        smoothed = flat.reshape(stop - first, n_grid)
+        place = (spikes.times[mine] - spikes.t_start) / step
+        nearest = np.rint(place).astype(np.int64)
+        distance = (offsets - (place - nearest)[:, None]) / _STEPS_PER_SIGMA
+        row = (spikes.trials[mine] - first) * n_grid
+        cells = (row + nearest + reach)[:, None] + offsets
+        smoothed = np.bincount(
+            cells.ravel(), np.exp(-0.5 * distance**2).ravel(), (stop - first) * n_grid
+        ).reshape(stop - first, n_grid)
         norm = np.sqrt((smoothed**2).sum(axis=1, keepdims=True))
         yield slice(first, stop), smoothed / np.where(norm > 0, norm, 1.0)

@@ -96,7 +96,7 @@ def cv(trials: Trials) -> FloatArray:
     intervals = isi(trials)
     mean = _mean_by_trial(intervals.durations, intervals.trials, intervals.n_trials, at_least=2)
     squares = (intervals.durations - mean[intervals.trials]) ** 2
-    variance = _mean_by_trial(squares, intervals.trials, intervals.n_trials, at_least=2)
+    variance = _mean_by_trial(squares, intervals.trials, intervals.n_trials)
     return _ratio(np.sqrt(variance), mean)
 
 

@@ -55,7 +55,7 @@ SETTINGS: dict[str, Any] = {
     "lines.linewidth": 1.0,
     "legend.frameon": False,
     "legend.fontsize": SMALL,
-    "figure.dpi": 100.0,
+    "figure.dpi": 200.0,
     "savefig.dpi": 200.0,
     "savefig.bbox": None,
     "savefig.facecolor": "white",
@@ -64,6 +64,7 @@ SETTINGS: dict[str, Any] = {
     "svg.hashsalt": "analysis",
     "path.simplify": True,
     "text.usetex": False,
+    "text.hinting": "none",  # letters keep their widths at every resolution
 }
 
 

@@ -6,9 +6,10 @@ Recording back. :data:`BACKENDS` is the table of all of them; importing it loads
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 from pynn_model.schema import nearest
 
@@ -45,7 +46,11 @@ __all__ = [
     "UnknownBackend",
     "UnsupportedExperiment",
     "get",
+    "is_remote",
 ]
+
+
+Options = Mapping[str, Any]
 
 
 @dataclass(frozen=True)
@@ -57,6 +62,8 @@ class BackendEntry:
     make: Callable[[RunStore], Backend]
     system: LocalSystem
     limits: tuple[str, ...] = field(default=())
+    configure: Callable[[RunStore, Options], Backend] | None = None
+    """Makes it with options of the command line, where it takes any."""
 
 
 def _local(name: str, summary: str, system: LocalSystem, *limits: str) -> BackendEntry:
@@ -66,7 +73,34 @@ def _local(name: str, summary: str, system: LocalSystem, *limits: str) -> Backen
     return BackendEntry(name, summary, make, system, limits)
 
 
+def _remote(name: str, summary: str, platform: str, *limits: str) -> BackendEntry:
+    def configure(store: RunStore, options: Options) -> Backend:
+        from . import ebrains  # only where it is used: it takes time to load
+
+        return ebrains.from_options(name, platform, store, options)
+
+    system = LocalSystem(name, ("httpx",), "requirements.txt")
+    return BackendEntry(
+        name, summary, lambda store: configure(store, {}), system, limits, configure
+    )
+
+
+def _rehearsal(name: str, summary: str, system: LocalSystem) -> BackendEntry:
+    def make(store: RunStore) -> Backend:
+        if system.missing():
+            raise BackendUnavailable(
+                f"{name}: {', '.join(system.missing())} not installed; "
+                f"install with: pip install -r {system.requirements}"
+            )
+        from .rehearsal.backend import RehearsalBackend
+
+        return RehearsalBackend(name, system, store)
+
+    return BackendEntry(name, summary, make, system)
+
+
 _NEST = ("nest-simulator",)
+_QUEUE = ("httpx", "fastapi", "uvicorn")
 BACKENDS: dict[str, BackendEntry] = {
     entry.name: entry
     for entry in (
@@ -92,6 +126,23 @@ BACKENDS: dict[str, BackendEntry] = {
             "Brian2",
             LocalSystem("brian2", ("brian2",), "requirements-simulators.txt"),
         ),
+        _remote(
+            "spinnaker",
+            "SpiNNaker, through the EBRAINS job queue",
+            "SpiNNaker",
+            "needs an EBRAINS account",
+        ),
+        _remote(
+            "ebrains-demo",
+            "PyNN on NEST, through the EBRAINS job queue (platform Demo)",
+            "Demo",
+            "needs an EBRAINS account",
+        ),
+        _rehearsal(
+            "rehearsal",
+            "all of the way to SpiNNaker on this machine, with NEST at its end",
+            LocalSystem("nest", (*_NEST, *_QUEUE), "backends/rehearsal/requirements.txt"),
+        ),
     )
 }
 
@@ -102,14 +153,42 @@ IMPOSSIBLE = {
 """PyNN modules that cannot be a backend, and why."""
 
 
-def get(name: str, runs: Path | str = "runs") -> Backend:
+def get(name: str, runs: Path | str = "runs", options: Options | None = None) -> Backend:
     """The backend of that name, with its runs kept in the folder `runs`.
 
-    Raises UnknownBackend, with the nearest name, if there is none.
+    options: settings of a remote service by name, and "settings" for their file; None where not
+    given. Raises UnknownBackend, with the nearest name, if there is none.
     """
     if name in BACKENDS:
-        return BACKENDS[name].make(RunStore(runs))
+        entry = BACKENDS[name]
+        given = {key: value for key, value in (options or {}).items() if value is not None}
+        if entry.configure is None and given:
+            raise BackendUnavailable(f"{name}: takes no options of a remote service")
+        return entry.configure(RunStore(runs), given) if entry.configure else _made(entry, runs)
+    platform = _named_platform(name, options)
+    if platform is not None:
+        return platform(RunStore(runs))
     if name in IMPOSSIBLE:
         raise UnknownBackend(f"{name}: {IMPOSSIBLE[name]}")
     known = ", ".join(BACKENDS)
     raise UnknownBackend(f"{name}: no such backend{nearest(name, BACKENDS)}; there are: {known}")
+
+
+def is_remote(name: str) -> bool:
+    """Whether runs of that backend go to a service that keeps them when this process ends."""
+    entry = BACKENDS.get(name)
+    return entry.configure is not None if entry else name not in IMPOSSIBLE
+
+
+def _made(entry: BackendEntry, runs: Path | str) -> Backend:
+    return entry.make(RunStore(runs))
+
+
+def _named_platform(name: str, options: Options | None) -> Callable[[RunStore], Backend] | None:
+    """What makes a backend that only the settings of the remote service name, if they do."""
+    from . import ebrains
+
+    platform = ebrains.platform_named(name, options)
+    if platform is None:
+        return None
+    return lambda store: ebrains.from_options(name, platform, store, options)

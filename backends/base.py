@@ -86,6 +86,8 @@ class Job(abc.ABC):
     run_id: str
     served: bool
     """Whether the result was there before it was asked for."""
+    on_log: Callable[[str], None] | None = None
+    """Called with each piece of the log as it arrives, by a job whose log comes from elsewhere."""
 
     @property
     @abc.abstractmethod
@@ -132,3 +134,7 @@ class Backend(abc.ABC):
     @abc.abstractmethod
     def job(self, run_id: str) -> Job:
         """The job of an earlier submission, also from another process."""
+
+    def leaving(self, experiment: Experiment) -> str:
+        """What to tell a person who stops waiting for this experiment: "" if it stops too."""
+        return ""

@@ -3,6 +3,10 @@
 The script is complete (the experiment with its waveforms, the user's own model, the code that
 runs it), small, and the same bytes for the same content. It imports the code from within itself,
 so it leaves nothing behind however it ends, and nothing beside it can shadow a simulator's module.
+
+The bytes are the same in every process and on every machine with the same zlib; another build of
+zlib may pack the same content into other bytes. What a result depends on has digests of its own:
+the experiment's, and :func:`code_digest` of the code.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ from functools import cache
 from pathlib import Path
 
 import pynn_model
+from pynn_model import packing
 from pynn_model.experiment import Experiment
 
 LOCAL_ONLY = {"files.py"}
@@ -28,7 +33,13 @@ A complete experiment: python run.py SYSTEM  (nest, neuron, brian2, spiNNaker, .
 Its code and data, unpacked into a folder to look at: python run.py --unpack FOLDER
 Experiment digest {digest}
 """
-import base64, importlib.abc, importlib.util, json, os, sys, zlib
+import os, sys
+
+# What lies in this folder must not stand in for a module of Python or a simulator.
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path[:] = [p for p in sys.path if os.path.realpath(p or os.curdir) != HERE]
+
+import base64, importlib.abc, importlib.util, json, zlib
 
 PACKED = """
 {files}
@@ -68,10 +79,15 @@ def main():
     if len(sys.argv) == 3 and sys.argv[1] == "--unpack":
         unpack(sys.argv[2])
         return 0
-    del sys.path[0]  # this folder: a file in it must not stand in for a simulator's module
     sys.meta_path.insert(0, Finder())
-    from pynn_model import runner
-
+    if sys.version_info < (3, 8):
+        print("run.py: Python 3.8 or later is needed, this is " + sys.version.split()[0])
+        return 1
+    try:
+        from pynn_model import runner
+    except ImportError as error:
+        print("run.py: something is missing here: {{}}".format(error), file=sys.stderr)
+        return 1
     return runner.main(sys.argv[1:], FILES["experiment.json"])
 
 
@@ -100,7 +116,7 @@ def code_digest() -> str:
 def bundle(experiment: Experiment) -> str:
     """The text of run.py for an experiment; ASCII, and the same for equal experiments."""
     files = dict(sources())
-    files["experiment.json"] = experiment.to_json()
+    files["experiment.json"] = packing.pack(experiment.to_json())
     packed = zlib.compress(json.dumps(files, sort_keys=True).encode(), 9)
     return TEMPLATE.format(
         title=experiment.name,

@@ -24,7 +24,8 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pynn_model import conventions, files
+from pynn_model import files
+from pynn_model.conventions import limits
 from pynn_model.experiment import Experiment
 from pynn_model.recording import Recording, RecordingError
 
@@ -90,11 +91,23 @@ class LocalBackend(Backend):
                 f"{self.name}: {', '.join(missing)} not installed; "
                 f"install with: pip install -r {self.system.requirements}"
             )
-        reasons: list[str] = []
+        reasons = self._reasons(experiment)
         if threads > 1 and not self.system.multithreaded:
             reasons.append(f"threads = {threads}: {self.name} runs in one thread; leave it at 1")
         if reasons:
             raise UnsupportedExperiment(self.name, reasons)
+
+    def _reasons(self, experiment: Experiment) -> list[str]:
+        neuron = experiment.neuron
+        if neuron is None:  # only the user's own model knows its cells
+            return []
+        return limits.unsupported(
+            self.system.name,
+            neuron.cell_type,
+            experiment.timestep,
+            record_v=experiment.record.v > 0,
+            parameters=neuron.parameters,
+        )
 
     def run_id(self, experiment: Experiment, threads: int = 1) -> str:
         """The run's name: a function of experiment, backend, code and versions.
@@ -120,7 +133,7 @@ class LocalBackend(Backend):
         job.run.lock()
         if not fresh and job.run.complete:  # another process was at it and has finished
             job.run.unlock()
-            return job
+            return self.job(job.run_id)
         job.start(self, experiment, threads)
         return job
 

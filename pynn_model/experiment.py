@@ -12,6 +12,7 @@ import hashlib
 import json
 import math
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any, Dict, List, Optional, Tuple
 
 from . import cells, stimulus
@@ -102,7 +103,7 @@ class Experiment:
         """The parameters of the user's own model (a copy)."""
         return dict(self.model.parameters) if self.model else {}
 
-    @property
+    @cached_property
     def digest(self) -> str:
         """SHA-256 (hex) over everything that determines the result, samples included.
 

@@ -12,6 +12,9 @@ from . import stimulus
 if TYPE_CHECKING:
     from .experiment import Condition, Experiment
 
+AT_ONCE = 50
+"""Trials whose currents are drawn together: quicker than one by one, and little memory."""
+
 
 def build(sim: Any, experiment: Experiment) -> Dict[str, Any]:
     """Build the experiment on a PyNN simulator module that has been set up.
@@ -42,11 +45,14 @@ def inject(sim: Any, population: Any, experiment: Experiment, condition: Conditi
     if shared.any():
         _step_source(sim, shared, experiment.timestep).inject_into(population)
     if stimulus.has_private(condition):
-        for trial in range(population.size):
-            private = stimulus.private_current(experiment, condition, trial)
-            _step_source(sim, private, experiment.timestep).inject_into(
-                population[trial : trial + 1]
-            )
+        for first in range(0, population.size, AT_ONCE):
+            trials = list(range(first, min(first + AT_ONCE, population.size)))
+            for trial, private in zip(
+                trials, stimulus.private_currents(experiment, condition, trials)
+            ):
+                _step_source(sim, private, experiment.timestep).inject_into(
+                    population[trial : trial + 1]
+                )
     for noise in stimulus.native_noises(condition):
         for trial in range(population.size):
             sim.NoisyCurrentSource(

@@ -19,7 +19,8 @@ from typing import Any, Callable, Dict, List, Optional, Tuple
 
 import numpy as np
 
-from . import conventions, network
+from . import conventions, network, packing
+from .conventions import limits
 from .experiment import Experiment
 from .recording import PopulationRecording, Recording
 
@@ -50,12 +51,15 @@ def execute(
     phases.end("import")
     simulator.setup()
     populations = _build(experiment, simulator.sim)
-    kept = {name: _kept(experiment, population) for name, population in populations.items()}
+    kept = {
+        name: _kept(experiment, simulator, population) for name, population in populations.items()
+    }
     for name, population in populations.items():
         simulator.record(
             population, experiment.record.spikes, kept[name], experiment.record.v_interval
         )
-    effective = {name: _effective(p) for name, p in populations.items()}
+    effective = {name: simulator.effective(p) for name, p in populations.items()}
+    simulator.begin(experiment.duration)
     phases.end("build")
     simulator.run(experiment.duration, progress)
     phases.end("run")
@@ -64,7 +68,7 @@ def execute(
         for name, population in populations.items()
     )
     phases.end("collect")
-    notes = list(simulator.notes)
+    notes = _cell_notes(experiment, system) + list(simulator.notes)
     simulator.end()
     return Recording(
         experiment=experiment.to_json(),
@@ -84,6 +88,7 @@ def execute(
             "start": started,
             "end": _now(),
             "phases": phases.seconds,
+            "phases_cpu": phases.cpu_seconds,
             "peak_memory_mb": _peak_memory(),
             "seed": experiment.seed,
             "effective_parameters": effective,
@@ -99,6 +104,13 @@ def _build(experiment: Experiment, sim: Any) -> Dict[str, Any]:
     exec(compile(experiment.model.source, experiment.model.file, "exec"), namespace)
     built = namespace["build"](sim, experiment)
     return _named(built, experiment.model.file)
+
+
+def _cell_notes(experiment: Experiment, system: str) -> List[str]:
+    neuron = experiment.neuron
+    if neuron is None:
+        return []
+    return limits.noted(system, neuron.cell_type, experiment.timestep, neuron.parameters)
 
 
 def _named(built: Any, file: str) -> Dict[str, Any]:
@@ -125,21 +137,11 @@ def _named(built: Any, file: str) -> Dict[str, Any]:
     return {str(name): population for name, population in built.items()}
 
 
-def _kept(experiment: Experiment, population: Any) -> List[int]:
+def _kept(experiment: Experiment, simulator: conventions.Simulator, population: Any) -> List[int]:
     """The neurons whose potential is kept; spike sources have none."""
-    if not population.can_record("v"):
+    if not simulator.has_potential(population):
         return []
     return list(range(min(experiment.record.v, population.size)))
-
-
-def _effective(population: Any) -> Dict[str, Any]:
-    """The parameters of the population's first neuron as the simulator holds them."""
-    first = population[0]
-    values: Dict[str, Any] = {"celltype": type(population.celltype).__name__}
-    for name, value in first.get_parameters().items():
-        if isinstance(value, (int, float, np.number)):
-            values[name] = float(value)
-    return values
 
 
 def _collect(
@@ -164,16 +166,19 @@ def _collect(
 
 
 class Phases:
-    """Wall time of each phase, in s."""
+    """Wall time and CPU time (of all threads) of each phase, in s."""
 
     def __init__(self) -> None:
         self.seconds: Dict[str, float] = {}
-        self._last = time.perf_counter()
+        self.cpu_seconds: Dict[str, float] = {}
+        self._last = time.perf_counter(), time.process_time()
 
     def end(self, name: str) -> None:
-        now = time.perf_counter()
-        self.seconds[name] = round(now - self._last, 4)
-        self._last = now
+        """The phase `name` is over, and the next begins."""
+        wall, cpu = time.perf_counter(), time.process_time()
+        self.seconds[name] = round(wall - self._last[0], 4)
+        self.cpu_seconds[name] = round(cpu - self._last[1], 4)
+        self._last = wall, cpu
 
 
 def versions() -> Dict[str, str]:
@@ -203,7 +208,10 @@ def _peak_memory() -> Optional[float]:
 
 
 def main(argv: List[str], experiment_text: str) -> int:
-    """``run.py SYSTEM [--output FILE] [--threads N]``; exit status 0 for success only."""
+    """``run.py SYSTEM [--output FILE] [--threads N]``; exit status 0 for success only.
+
+    experiment_text: the JSON text of an experiment, packed or not.
+    """
     parser = argparse.ArgumentParser(
         prog="run.py", description="Run the experiment in this file on a PyNN simulator."
     )
@@ -215,20 +223,36 @@ def main(argv: List[str], experiment_text: str) -> int:
     options = parser.parse_args(argv)
     if options.progress_to is not None:
         _end_with_parent()
-    experiment = Experiment.from_json(experiment_text)
+    experiment = Experiment.from_json(packing.restore(experiment_text))
     output = options.output or "recording-{}-{}.npz".format(
         experiment.digest[:12], uuid.uuid4().hex[:8]
     )
-    recording = execute(
-        experiment,
-        options.system,
-        options.backend,
-        options.threads,
-        _reporter(options.progress_to),
-    )
+    try:
+        recording = execute(
+            experiment,
+            options.system,
+            options.backend,
+            options.threads,
+            _reporter(options.progress_to),
+        )
+    except ImportError as error:
+        if not _is_missing(error):
+            raise  # a mistake in code that is there: its traceback is needed
+        print("run.py: {} is not usable here: {}".format(options.system, error), file=sys.stderr)
+        return 1
+    except (ModelError, conventions.SimulationError) as error:
+        print("run.py: {}".format(error), file=sys.stderr)
+        return 1
     recording.save(output)
     print("saved {} ({} spikes)".format(output, _n_spikes(recording.populations)))
     return 0
+
+
+def _is_missing(error: ImportError) -> bool:
+    """Whether a distribution is not installed, rather than broken or asked for by a model."""
+    return isinstance(error, ModuleNotFoundError) and not (error.name or "").startswith(
+        "pynn_model"
+    )
 
 
 def _n_spikes(populations: Tuple[PopulationRecording, ...]) -> int:

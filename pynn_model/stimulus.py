@@ -91,19 +91,18 @@ def private_current(experiment: Experiment, condition: Condition, trial: int) ->
 
 def private_currents(experiment: Experiment, condition: Condition, trials: List[int]) -> np.ndarray:
     """As :func:`private_current` for several trials: float64 (len(trials), n_steps)."""
-    total = np.zeros((experiment.n_steps, len(trials)))
+    total = np.zeros((len(trials), experiment.n_steps))
     for place, current in enumerate(condition.currents):
         if isinstance(current, Noise) and not current.shared:
-            for column, sequence in enumerate(
-                _sequences(experiment, condition, place, current, [str(t) for t in trials]).T
-            ):
-                last = _index(experiment, current.stop)
-                _hold_into(total[:last, column], experiment, current.start, current.dt, sequence)
+            last = _index(experiment, current.stop)
+            sequences = _sequences(experiment, condition, place, current, [str(t) for t in trials])
+            for row, sequence in zip(total, sequences.T):
+                _hold_into(row[:last], experiment, current.start, current.dt, sequence)
         elif isinstance(current, Waveform) and len(current.shape) == 2:
             array = current.array()
-            for column, trial in enumerate(trials):
-                _hold_into(total[:, column], experiment, current.start, current.dt, array[:, trial])
-    return np.asarray(total.T, order="C")
+            for row, trial in zip(total, trials):
+                _hold_into(row, experiment, current.start, current.dt, array[:, trial])
+    return total
 
 
 # --- currents that are functions of time ----------------------------------------------------
@@ -172,8 +171,9 @@ def _sequences(
     else:
         key = "noise {}".format(noise.seed)
     draws = np.empty((2, n, len(streams)) if noise.spectrum == "alpha" else (1, n, len(streams)))
+    source = np.random.RandomState(0)  # making one takes longer than drawing 1000 numbers
     for column, stream in enumerate(streams):
-        source = _stream("{}/{}".format(key, stream))
+        source.seed(_stream("{}/{}".format(key, stream)))
         for row in draws:
             row[:, column] = np.rint(source.standard_normal(n) * 2.0**20) / 2.0**20
     unit = _filtered(noise, draws)
@@ -183,9 +183,10 @@ def _sequences(
     return np.asarray(noise.mean + noise.stdev * unit)
 
 
-def _stream(key: str) -> np.random.RandomState:
-    words = hashlib.sha256(key.encode("utf-8")).digest()
-    return np.random.RandomState(np.frombuffer(words, dtype="<u4").astype(np.uint32))
+def _stream(key: str) -> np.ndarray:
+    """The seed of the stream with this key, uint32 (8,)."""
+    digest = hashlib.sha256(key.encode("utf-8")).digest()
+    return np.frombuffer(digest, dtype="<u4").astype(np.uint32)
 
 
 def _filtered(noise: Noise, draws: np.ndarray) -> np.ndarray:

@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import NoReturn
+from typing import Any, NoReturn
 
 from backends import (
     BackendError,
@@ -50,6 +50,32 @@ def add_runs(arguments: argparse.ArgumentParser) -> None:
     arguments.add_argument(
         "--runs", default="runs", metavar="DIR", help="folder of the runs (default: runs)"
     )
+
+
+def add_service(arguments: argparse.ArgumentParser) -> None:
+    """The options of a remote service; a token is never one of them."""
+    group = arguments.add_argument_group("remote service (spinnaker, ebrains-demo)")
+    group.add_argument("--settings", metavar="FILE", help="its settings (TOML)")
+    group.add_argument("--base-url", metavar="URL", help="the service's address")
+    group.add_argument("--collab", metavar="NAME", help="default: your private space")
+
+
+def service_options(options: argparse.Namespace) -> dict[str, Any]:
+    """What was given of :func:`add_service`, as options of a backend."""
+    names = ("settings", "base_url", "collab")
+    return {name: getattr(options, name) for name in names if getattr(options, name) is not None}
+
+
+def tell(text: str) -> None:
+    """Say what happens meanwhile, where it is not taken for the command's output."""
+    print(text, file=sys.stderr, flush=True)
+
+
+def show_log(text: str) -> None:
+    """Pass on a piece of a job's log, without what could take a terminal over."""
+    text = text.replace("\x1b", "")
+    sys.stderr.write(text if text.endswith("\n") else text + "\n")
+    sys.stderr.flush()
 
 
 def resolve(run: str, runs: str) -> Path:

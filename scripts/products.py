@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from collections.abc import Sequence
 from pathlib import Path
@@ -14,10 +15,21 @@ from analysis.statistics import TrialStatistics, summary
 from backends import Job
 
 
-def report(job: Job, with_figure: bool) -> None:
+def report(job: Job, with_figure: bool, as_json: bool = False) -> None:
     """Make the Neo file and the main figure of a finished run, and say what there is."""
     block = load_block(job.folder)
     nix = write_nix(block, job.folder)
+    if as_json:
+        figures = draw(block, job.folder, ("png",), main_only=True) if with_figure else []
+        told = {
+            "run": job.run_id,
+            "state": job.state().value,
+            "folder": str(job.folder),
+            "served": job.served,
+            "figures": [str(path) for path in figures],
+        }
+        print(json.dumps(told, indent=2))
+        return
     print(table(block))
     print()
     for note in str(block.annotations.get("notes", "")).splitlines():

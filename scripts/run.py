@@ -6,11 +6,21 @@ python -m scripts.run nest mainen_sejnowski
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 import backends
 from pynn_model import files
 
-from .command import ProgressLine, add_runs, finish, parser
+from .command import (
+    ProgressLine,
+    add_runs,
+    add_service,
+    finish,
+    parser,
+    service_options,
+    show_log,
+    tell,
+)
 
 DEFAULT_EXPERIMENT = "mainen_sejnowski"
 
@@ -21,7 +31,9 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Run an experiment on a backend, keep the result in its run folder, draw its figures.",
         "python -m scripts.run nest mainen_sejnowski --set conditions.noise.currents.0.stdev=0.05",
     )
-    arguments.add_argument("backend", help="nest, nest-precise, neuron, brian2 (see: backends)")
+    arguments.add_argument(
+        "backend", help="nest, nest-precise, neuron, brian2, spinnaker, ... (see: backends)"
+    )
     arguments.add_argument(
         "experiment",
         nargs="?",
@@ -40,22 +52,36 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments.add_argument("--fresh", action="store_true", help="run again, replacing the result")
     arguments.add_argument("--threads", type=int, default=1, help="threads of the simulator")
     arguments.add_argument("--no-figure", action="store_true", help="draw nothing")
+    arguments.add_argument("--json", action="store_true", help="say where the result is as JSON")
+    add_service(arguments)
     options = arguments.parse_args(argv)
     if options.threads < 1:
         arguments.error(f"--threads {options.threads}: must be at least 1")
 
-    backend = backends.get(options.backend, options.runs)
+    given: dict[str, Any] = service_options(options)
+    remote = backends.is_remote(options.backend)
+    if remote:
+        given["notice"] = tell
+    backend = backends.get(options.backend, options.runs, given)
     experiment = files.load(options.experiment, options.changes)
-    line = ProgressLine(f"{experiment.name} on {options.backend}")
+    line = None if remote else ProgressLine(f"{experiment.name} on {options.backend}")
     try:
         job = backend.submit(experiment, threads=options.threads, fresh=options.fresh)
+        job.on_log = show_log
         # While the simulator works there is time to load what its result will need.
         from . import products
 
         job.result(progress=line)
+    except KeyboardInterrupt:
+        leaving = backend.leaving(experiment)
+        if not leaving:
+            raise
+        tell(f"\n{leaving}")
+        return 130
     finally:
-        line.close()
-    products.report(job, with_figure=not options.no_figure)
+        if line is not None:
+            line.close()
+    products.report(job, with_figure=not options.no_figure, as_json=options.json)
     return 0
 
 

@@ -54,35 +54,38 @@ def jittered_trials(
 
 
 def lif_trials(sigma: float, seed: int, n_trials: int = 25) -> SpikeArrays:
+    """`lif_experiments` of one stimulus."""
+    return lif_experiments([(sigma, seed)], n_trials)[0]
+
+
+def lif_experiments(stimuli: Sequence[tuple[float, int]], n_trials: int = 25) -> list[SpikeArrays]:
     """Mainen & Sejnowski's experiment with integrate-and-fire neurons, integrated exactly.
 
     IF_curr_exp, tau_m 30 ms, cm 0.25 nF, rest and reset -70 mV, threshold -53 mV, tau_refrac 2 ms;
     900 ms of a frozen current of mean 0.165 nA and SD sigma (nA), alpha-filtered with 3 ms, and
-    private white noise of SD 0.03 nA, held for 0.5 ms.
+    private white noise of SD 0.03 nA, held for 0.5 ms. stimuli: (sigma, seed) of each.
     """
-    dt, n_steps, hold = 0.1, 9000, 5
-    rng = np.random.default_rng(seed)
-    a = np.exp(-dt / 3.0)
-    white = rng.standard_normal(n_steps + 600)
-    once = twice = 0.0
-    frozen = np.empty(white.size)
-    for k, sample in enumerate(white):
-        once = a * once + sample
+    dt, n_steps, hold, before = 0.1, 9000, 5, 600
+    generators = [np.random.default_rng(seed) for _, seed in stimuli]
+    white = np.stack([rng.standard_normal(n_steps + before) for rng in generators], axis=1)
+    private = 0.03 * np.stack(
+        [rng.standard_normal((n_steps // hold, n_trials)) for rng in generators], axis=1
+    )
+    a, decay, resistance = np.exp(-dt / 3.0), np.exp(-dt / 30.0), 30.0 / 0.25
+    stdev = np.array([sigma for sigma, _ in stimuli]) * np.sqrt((1 - a**2) ** 3 / (1 + a**2))
+    once, twice = np.zeros(len(stimuli)), np.zeros(len(stimuli))
+    v = np.full((len(stimuli), n_trials), -70.0)
+    silent = np.zeros(v.shape, dtype=int)
+    fired = np.zeros((n_steps, *v.shape), dtype=bool)
+    for k in range(-before, n_steps):
+        once = a * once + white[k + before]
         twice = a * twice + once
-        frozen[k] = twice
-    frozen *= sigma * np.sqrt((1 - a**2) ** 3 / (1 + a**2))
-    current = 0.165 + frozen[-n_steps:]
-    private = 0.03 * rng.standard_normal((n_steps // hold, n_trials))
-    decay, resistance = np.exp(-dt / 30.0), 30.0 / 0.25
-    v = np.full(n_trials, -70.0)
-    silent = np.zeros(n_trials, dtype=int)
-    times, trials = [np.empty(0)], [np.empty(0, dtype=int)]
-    for k in range(n_steps):
-        v_inf = -70.0 + resistance * (current[k] + private[k // hold])
+        if k < 0:
+            continue
+        v_inf = -70.0 + resistance * (0.165 + (stdev * twice)[:, None] + private[k // hold])
         v = np.where(silent > 0, -70.0, v_inf + (v - v_inf) * decay)
-        silent = np.maximum(silent - 1, 0)
-        fired = np.flatnonzero(v >= -53.0)
-        v[fired], silent[fired] = -70.0, 20
-        times.append(np.full(fired.size, (k + 1) * dt))
-        trials.append(fired)
-    return arrays(np.concatenate(times), np.concatenate(trials), n_trials, 900.0)
+        fired[k] = v >= -53.0
+        silent = np.where(fired[k], 20, np.maximum(silent - 1, 0))
+        v = np.where(fired[k], -70.0, v)
+    each = [np.nonzero(fired[:, number]) for number in range(len(stimuli))]
+    return [arrays((steps + 1) * dt, trials, n_trials, 900.0) for steps, trials in each]

@@ -280,7 +280,7 @@ def test_samples_are_part_of_the_digest(tmp_path, monkeypatch):
     before = experiment.digest
     original = stimulus._stream
     monkeypatch.setattr(stimulus, "_stream", lambda key: original(key + "!"))
-    assert experiment.digest != before
+    assert Experiment.from_dict(base()).digest != before
 
 
 def test_sweep_makes_a_condition_for_each_value():

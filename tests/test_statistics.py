@@ -77,9 +77,7 @@ def test_fano_factor_is_elephants(trains):
 @by_elephant
 @pytest.mark.parametrize("bin_size", [0.1, 0.3, 5.0, 100.0])
 def test_psth_is_elephants(trains, bin_size):
-    histogram = elephant.statistics.time_histogram(
-        trains, bin_size=bin_size * pq.ms, output="rate"
-    )
+    histogram = elephant.statistics.time_histogram(trains, bin_size=bin_size * pq.ms, output="rate")
     ours = statistics.psth(trains, bin_size)
     expected = histogram.rescale("Hz").magnitude.ravel()
     np.testing.assert_allclose(ours.rate, expected, rtol=1e-12)

@@ -66,7 +66,8 @@ def test_spike_times_follow_from_first_spike_and_period():
     times = theory.spike_times(EXAMPLE, 0.0, 200.0)
     np.testing.assert_allclose(times, 36.964310 + 49.413511 * np.arange(4), atol=5e-6)
     assert theory.spike_times(EXAMPLE, 0.0, 36.0).size == 0
-    assert theory.spike_times(EXAMPLE, 0.0, float(times[2])).size == 3
+    assert theory.spike_times(EXAMPLE, 0.0, float(times[0])).size == 1
+    assert theory.spike_times(EXAMPLE, 0.0, float(times[2]) + 1e-9).size == 3
 
 
 def test_the_potential_reaches_the_threshold_at_the_first_spike():

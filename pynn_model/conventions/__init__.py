@@ -3,7 +3,7 @@
 - Current sample k acts over [t_k, t_k + dt), t_k = k·dt, from k = 0 on, whatever the source.
 - A spike is stamped with the end of the step in which the threshold was crossed, 0 < t <= duration.
 - v, mV, sample j is v(j·interval), j = 0 .. duration/interval − 1; the first is the initial value.
-- The refractory period is exactly tau_refrac.
+- The refractory period is exactly tau_refrac; a part of a step counts as a whole one.
 
 `open_simulator` returns the one object that knows how to get this from a simulator. A process uses
 it for one simulation: setup, build (plain PyNN, with `simulator.sim` as the PyNN module), record,
@@ -13,6 +13,7 @@ run, then spikes and potentials, end. A simulator that is not in the table is us
 from __future__ import annotations
 
 import importlib
+import importlib.util
 from typing import Any, Callable, Dict, List, NamedTuple, Optional, Sequence, Tuple
 
 import numpy as np
@@ -27,6 +28,8 @@ _CORRECTED = {
     "nest-precise": "on_nest.NestPrecise",
     "neuron": "on_neuron.Neuron",
     "brian2": "on_brian2.Brian2",
+    "spiNNaker": "on_spinnaker.SpiNNaker",
+    "spiNNaker-virtual": "on_spinnaker.VirtualSpiNNaker",
 }
 
 
@@ -55,7 +58,7 @@ class Simulator:
     """Any PyNN simulator, used through PyNN alone and without corrections.
 
     sim: the PyNN module. timestep: ms. notes: sentences on what this run could not be given; they
-    belong into its record. v_offset: potentials are v(j·interval) for j from here on.
+    belong into its record.
     """
 
     module = ""
@@ -79,6 +82,10 @@ class Simulator:
     def setup(self) -> None:
         """Begin: nothing may have been built before."""
         self.sim.setup(timestep=self.timestep)
+        self.note(
+            "No corrections are known for {}: when a current begins, when a spike is stamped and "
+            "which sample of v comes first are as its own PyNN module has them.".format(self.system)
+        )
 
     def record(
         self, population: Any, spikes: bool, v_indices: Sequence[int], v_interval: float
@@ -86,6 +93,9 @@ class Simulator:
         """Ask for spikes, and for v of the cells `v_indices` every `v_interval` ms."""
         indices = np.asarray(v_indices, dtype=np.int64)
         self.requests[id(population)] = (population, Request(spikes, indices, v_interval))
+
+    def begin(self, duration: float) -> None:
+        """Connect what waits for the duration to be known, ms; `run` does it if nobody did."""
 
     def run(self, duration: float, progress: Optional[Progress] = None) -> None:
         """Simulate `duration` ms. `progress` is called with the fraction done, 0 to 1."""
@@ -121,6 +131,18 @@ class Simulator:
         v = np.asarray(signal.rescale("mV").magnitude, dtype=float)
         return self._finite(population, v[:n_samples, [place[i] for i in wanted.v_indices]])
 
+    def has_potential(self, population: Any) -> bool:
+        """Whether the population is one of cells; spike sources have no potential."""
+        return bool(population.can_record("v"))
+
+    def effective(self, population: Any) -> Dict[str, Any]:
+        """The parameters of the population's first neuron as the simulator holds them."""
+        values: Dict[str, Any] = {"celltype": type(population.celltype).__name__}
+        for name, value in population[0].get_parameters().items():
+            if isinstance(value, (int, float, np.number)):
+                values[name] = float(value)
+        return values
+
     def end(self) -> None:
         """Finish; nothing can be asked for afterwards."""
         self.sim.end()
@@ -150,7 +172,7 @@ class Simulator:
         return injections
 
     def _note_shared_noise(self, injections: Injections) -> None:
-        if any(len(injection.indices) > 1 for injection in injections.noisy()):
+        if any(len(indices) > 1 for _, _, indices in injections.noisy()):
             self.note(
                 "A NoisyCurrentSource injected into several cells is independent noise in each of "
                 "them on NEST; on NEURON and Brian2 they share it. Give each cell its own source."
@@ -183,14 +205,21 @@ def grid_times(steps: np.ndarray, timestep: float) -> np.ndarray:
     return np.asarray(np.round(steps * timestep, 9))
 
 
+def whole_steps(period: float, timestep: float) -> int:
+    """How many steps a period lasts: a part of one counts as one, as in NEST."""
+    return int(np.ceil(period / timestep - 1e-6))
+
+
 def open_simulator(
     system: str, timestep: float, seed: int, threads: int = 1, say: Optional[Say] = None
 ) -> Simulator:
-    """The simulator called `system`: nest, nest-precise, neuron, brian2 or any other of PyNN's.
+    """The simulator called `system`: nest, nest-precise, neuron, brian2, spiNNaker (or, with no
+    machine, spiNNaker-virtual), or any other of PyNN's.
 
     say: receives a line when something slow has to be done first (NEURON's compile step).
     Raises ImportError when the simulator is not installed.
     """
+    system = _behind(system)
     if system not in _CORRECTED:
         return Simulator(system, timestep, seed, threads)
     module, name = _CORRECTED[system].split(".")
@@ -199,3 +228,16 @@ def open_simulator(
         found.prepare(say)
     simulator: Simulator = getattr(found, name)(system, timestep, seed, threads)
     return simulator
+
+
+def _behind(system: str) -> str:
+    """Which simulator answers to the name of SpiNNaker.
+
+    It is SpiNNaker, unless another module of PyNN takes the place of pyNN.spiNNaker and says so by
+    its origin ("pyNN.nest"), as in a rehearsal of a remote run. Then that one's conventions hold.
+    """
+    if system != "spiNNaker":
+        return system
+    spec = importlib.util.find_spec("pyNN.spiNNaker")
+    package, _, name = str(spec.origin if spec else "").rpartition(".")
+    return name if package == "pyNN" else system

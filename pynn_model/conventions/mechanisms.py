@@ -57,9 +57,15 @@ def _mechanisms_folder() -> Path:
     spec = importlib.util.find_spec("pyNN")
     if spec is None or not spec.submodule_search_locations:
         raise MechanismsMissing("PyNN is not installed: pip install pyNN")
-    if importlib.util.find_spec("neuron") is None:
-        raise MechanismsMissing("NEURON is not installed: pip install neuron nrnutils")
     return Path(spec.submodule_search_locations[0]) / "neuron" / "nmodl"
+
+
+def _packages() -> Path:
+    """The folder that NEURON is installed in."""
+    spec = importlib.util.find_spec("neuron")
+    if spec is None or spec.origin is None:
+        raise MechanismsMissing("NEURON is not installed: pip install neuron nrnutils")
+    return Path(spec.origin).parents[1]
 
 
 def _compiled(folder: Path) -> bool:
@@ -71,6 +77,7 @@ def _scripts() -> str:
 
 
 def _compile(folder: Path) -> None:
+    packages = _packages()
     program = Path(_scripts()) / "nrnivmodl"
     if not program.exists():
         found = shutil.which("nrnivmodl")
@@ -89,7 +96,7 @@ def _compile(folder: Path) -> None:
         for source in folder.glob("*.mod"):
             shutil.copy(source, work)
         # nrnivmodl's makefile cannot cope with a space in its own path: let it see another one.
-        os.symlink(folder.parents[2], work / "packages")
+        os.symlink(packages, work / "packages")
         environment = dict(os.environ, PYTHONPATH=str(work / "packages"))
         environment["PATH"] = _scripts() + os.pathsep + environment.get("PATH", os.defpath)
         done = subprocess.run(

@@ -5,6 +5,11 @@ Measured with Brian2 2.9 and PyNN 0.13:
   read here are a step later, tau_refrac a step longer while the simulation runs.
 - PyNN applies currents in a Python loop, 24 to 37 µs a neuron and change: 81 s for 25 neurons and
   2 s at dt 0.1 ms. Here one array operation a step does it for a whole population.
+- The generated code is numpy: 50 cells and 2 s take 3.3 s, with Cython 22 s in a fresh environment
+  and 2.7 s in a used one, and numpy needs no compiler.
+- Other cells than the current-based ones are integrated with Euler or second order; fourth order is
+  used instead. HH_cond_exp became infinite at dt 0.1 ms and counted 653 spikes for 8 at 0.01 ms.
+- A spike of a SpikeSourceArray acted a step late, and kept to a grid of 0.1 ms at any timestep.
 """
 
 from __future__ import annotations
@@ -16,10 +21,10 @@ import brian2
 import numpy as np
 from pyNN.brian2.cells import BaseNeuronGroup
 
-from . import INTEGRATED_FINER, Progress, Simulator
+from . import INTEGRATED_FINER, Progress, Simulator, whole_steps
 from .sources import Drive, by_population, drives
 
-TARGET = __import__("os").environ.get("TARGET","numpy")
+TARGET = "numpy"
 AMPERE = 1e-9  # A in a nA
 MILLIVOLT = 1e3  # mV in a V
 
@@ -88,7 +93,7 @@ class _HodgkinHuxleyGroup(BaseNeuronGroup):  # type: ignore[misc]
 
 
 class _Feed:
-    """Puts the currents of one population into its cells, at the steps where any of them changes."""
+    """Puts the currents of a population into its cells, at the steps where any of them changes."""
 
     def __init__(self, population: Any, currents: List[Drive], n_steps: int) -> None:
         self.i_inj = population.brian2_group.variables["i_inj"].get_value()
@@ -167,7 +172,8 @@ def _corrected(network: Any, step: Any, grid: Any) -> Iterator[None]:
     for group in groups:
         _choose_method(group)
     for group, period in zip(timed, periods):
-        group._refractory = period + step if period > 0 * step else period
+        steps = whole_steps(float(period), float(grid))
+        group._refractory = steps * grid + step if steps else period
     for source, (index, times) in zip(sources, spikes):
         # A time that is given counts as the end of a step then, as the time of any other spike.
         if len(times) and times.min() < 0.5 * step:

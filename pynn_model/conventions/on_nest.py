@@ -11,14 +11,19 @@ Measured with NEST 3.10 and PyNN 0.13:
 
 from __future__ import annotations
 
-from typing import Any, Dict, List, Optional, Sequence, Tuple
+import os
+import shutil
+import subprocess
+import warnings
+from contextlib import contextmanager
+from typing import Any, Dict, Iterator, List, Optional, Sequence, Tuple
 
 import nest
 import numpy as np
 from pyNN.standardmodels import build_translations
 
 from . import Progress, Request, Simulator
-from .sources import Drive, Injection, Injections, by_population, drives
+from .sources import Drive, Injections, NoisyCurrentSource, by_population, drives
 
 try:
     from nest import nestkernel_api as nestkernel  # since NEST 3.10
@@ -36,6 +41,10 @@ class NestOnGrid(Simulator):
     module = "nest"
     spike_precision = "on_grid"
 
+    def __init__(self, system: str, timestep: float, seed: int, threads: int = 1) -> None:
+        with _no_extensions():
+            super().__init__(system, timestep, seed, threads)
+
     def setup(self) -> None:
         self.sim.setup(
             timestep=self.timestep,
@@ -52,12 +61,16 @@ class NestOnGrid(Simulator):
         as_given = build_translations(("spike_times", "spike_times"))
         self.sim.SpikeSourceArray.translations = as_given
 
-    def run(self, duration: float, progress: Optional[Progress] = None) -> None:
+    def begin(self, duration: float) -> None:
         self.duration = duration
         state = self.sim.simulator.state
-        sources = _connect_spike_sources(state.populations, self.timestep)
-        delay_steps = int(round(nest.min_delay / self.timestep))
+        self._sources = _connect_spike_sources(state.populations, self.timestep)
         state.run(0)  # makes the other connections that PyNN puts off until the run
+        # NEST sends spikes and currents once a shortest delay: where nothing says how long that
+        # is, ten steps. With one step 10 000 cells with generators take twice as long.
+        own = nest.num_connections == 0 and not self.injections.noisy()
+        self._delay = 10 * self.timestep if own else nest.min_delay
+        delay_steps = int(round(self._delay / self.timestep))
         self._recorders = {
             key: self._connect_recorders(population, wanted)
             for key, (population, wanted) in self.requests.items()
@@ -69,12 +82,17 @@ class NestOnGrid(Simulator):
             for i in range(0, len(currents), AT_ONCE):
                 self._connect_generators(population, currents[i : i + AT_ONCE], lead, delay_steps)
             for current in currents:
-                amplitudes = np.array([[current.at(step)] for step in range(lead)])
-                first.append((population, current.indices, amplitudes))
+                first.append((population, current.indices, current.first(lead)[:, np.newaxis]))
         self._lead_in(first, lead)
+        self._left = self.n_steps + delay_steps - lead
+
+    def run(self, duration: float, progress: Optional[Progress] = None) -> None:
+        if duration != self.duration:
+            self.begin(duration)
+        state = self.sim.simulator.state
         state.running = True
-        self._play(self.n_steps + delay_steps - lead, progress)
-        for generators, times in sources:
+        self._play(self._left, progress)
+        for generators, times in self._sources:
             generators.set([{"spike_times": t} for t in times])
         for population in self.populations:
             # A leaky cell cannot diverge, and asking 10 000 of them takes 0.1 s.
@@ -92,15 +110,17 @@ class NestOnGrid(Simulator):
         if multimeter is None:
             return np.empty((0, 0))
         every = int(round(wanted.v_interval / self.timestep))
+        n_samples = self.n_steps // every
         events = multimeter.events
-        sample = np.rint(events["times"] / self.timestep).astype(np.int64) // every
+        sample = np.rint(events["times"] / (every * self.timestep)).astype(np.int64)
         column = np.empty(population.size, dtype=np.int64)
         column[wanted.v_indices] = np.arange(len(wanted.v_indices))
-        v = np.full((self.n_steps // every, len(wanted.v_indices)), np.nan)
+        # With room for those after the end no sample has to be picked out of millions.
+        rows = max(n_samples, int(sample.max(initial=0)) + 1)
+        v = np.full((rows, len(wanted.v_indices)), np.nan)
         v[0] = initial
-        keep = sample < len(v)
-        cell = events["senders"][keep] - int(population.first_id)
-        v[sample[keep], column[cell]] = events["V_m"][keep]
+        v[sample, column[events["senders"] - int(population.first_id)]] = events["V_m"]
+        v = v[:n_samples]
         return self._finite(population, v)
 
     def _connect_recorders(self, population: Any, wanted: Request) -> Any:
@@ -108,12 +128,12 @@ class NestOnGrid(Simulator):
         spike_recorder = multimeter = initial = None
         if wanted.spikes:
             spike_recorder = nest.Create("spike_recorder")
-            nest.Connect(cells, spike_recorder, syn_spec={"delay": nest.min_delay})
+            nest.Connect(cells, spike_recorder, syn_spec={"delay": self._delay})
         if len(wanted.v_indices):
             parameters = {"interval": wanted.v_interval, "record_from": ["V_m"]}
             multimeter = nest.Create("multimeter", params=parameters)
             recorded = cells[np.sort(wanted.v_indices).tolist()]
-            nest.Connect(multimeter, recorded, syn_spec={"delay": nest.min_delay})
+            nest.Connect(multimeter, recorded, syn_spec={"delay": self._delay})
             order = np.argsort(np.argsort(wanted.v_indices))
             initial = _values(recorded, "V_m")[order]
         return spike_recorder, multimeter, initial
@@ -129,7 +149,7 @@ class NestOnGrid(Simulator):
             parameters.append({"amplitude_times": times, "amplitude_values": values})
         generators = nest.Create("step_current_generator", len(currents), params=parameters)
         cells = population.node_collection
-        delay = {"delay": nest.min_delay}
+        delay = {"delay": self._delay}
         single = [i for i, current in enumerate(currents) if len(current.indices) == 1]
         if single:
             # Drives come in the order of their first cells, which one_to_one depends on.
@@ -153,7 +173,7 @@ class NestOnGrid(Simulator):
             }
             generator = nest.Create("noise_generator", params=parameters)
             cells = population.node_collection[indices.tolist()]
-            nest.Connect(generator, cells, syn_spec={"delay": nest.min_delay})
+            nest.Connect(generator, cells, syn_spec={"delay": self._delay})
             values = source.draw(lead // source.hold + 1, len(indices))
             held = np.repeat(values, source.hold, axis=0)
             amplitudes = np.zeros((lead, len(indices)))
@@ -170,15 +190,15 @@ class NestOnGrid(Simulator):
         """The first steps, which no generator can reach, one at a time with the current as I_e."""
         cells = {id(population): population.node_collection for population, _, _ in first}
         own = {key: _values(nodes, "I_e") for key, nodes in cells.items()}
-        given = dict(own)
+        # A row a step, and one more that gives the cells their own value back.
+        total = {key: np.tile(offset, (lead + 1, 1)) for key, offset in own.items()}
+        for population, indices, amplitudes in first:
+            total[id(population)][:lead, indices] += amplitudes * PA
         for step in range(lead + 1):
-            total = {key: offset.copy() for key, offset in own.items()}
-            for population, indices, amplitudes in first if step < lead else ():
-                total[id(population)][indices] += amplitudes[step] * PA
             for key, nodes in cells.items():
-                if not np.array_equal(total[key], given[key]):
-                    _set_each(nodes, "I_e", total[key])
-            given = total
+                before = total[key][step - 1] if step else own[key]
+                if not np.array_equal(total[key][step], before):
+                    _set_each(nodes, "I_e", total[key][step])
             if step < lead:
                 nest.Simulate(self.timestep)
 
@@ -204,7 +224,28 @@ class NestPrecise(NestOnGrid):
         return times[keep][order], index[keep][order].astype(np.int64)
 
 
-def _equal_noise(injections: Injections) -> List[Injection]:
+@contextmanager
+def _no_extensions() -> Iterator[None]:
+    """Keep PyNN from trying to compile its extensions for a NEST that was built elsewhere.
+
+    It does so at every import when nest-config is on PATH; with the NEST wheel, which holds the
+    folders of its build machine, that fails each time and costs 0.4 s.
+    """
+    path = os.environ.get("PATH", "")
+    program = shutil.which("nest-config")
+    if program is not None:
+        asked = subprocess.run([program, "--prefix"], stdout=subprocess.PIPE, text=True)
+        if not os.path.isdir(asked.stdout.strip()):
+            kept = [d for d in path.split(os.pathsep) if not os.path.exists(d + "/nest-config")]
+            os.environ["PATH"] = os.pathsep.join(kept)
+            warnings.filterwarnings("ignore", "Cannot find nest-config")
+    try:
+        yield
+    finally:
+        os.environ["PATH"] = path
+
+
+def _equal_noise(injections: Injections) -> List[Tuple[NoisyCurrentSource, Any, np.ndarray]]:
     """Sources with equal parameters as one: a generator gives each of its cells its own noise.
 
     A cell that receives two of them stays with two generators.
@@ -220,7 +261,7 @@ def _equal_noise(injections: Injections) -> List[Injection]:
         else:
             merged[kind].append((source, population, new))
     return [
-        Injection(source, population, np.array(sorted(cells)))
+        (source, population, np.array(sorted(cells)))
         for kind in merged.values()
         for source, population, cells in kind
     ]

@@ -25,7 +25,7 @@ class Steps(NamedTuple):
         i = int(np.searchsorted(self.start, step, side="right")) - 1
         return float(self.amplitude[i]) if i >= 0 else 0.0
 
-    def after(self, step: int) -> "Steps":
+    def after(self, step: int) -> Steps:
         """The same current from `step` on, with an amplitude given for `step` itself."""
         i = int(np.searchsorted(self.start, step, side="right"))
         start = np.concatenate(([step], self.start[i:]))
@@ -43,15 +43,16 @@ class Drive(NamedTuple):
         """The sum, made anew each time: that of 1000 cells and 2 s at 0.1 ms is 160 MB."""
         return _sum(self.parts)
 
-    def at(self, step: int) -> float:
-        """The sum during one step, nA."""
-        return sum(part.at(step) for part in self.parts)
+    def first(self, n: int) -> np.ndarray:
+        """The sum during each of the first n steps, nA."""
+        steps = np.arange(n)
+        return np.asarray(sum(_on(steps, part).amplitude for part in self.parts))
 
 
 class Injection(NamedTuple):
     """One source into some cells of one population."""
 
-    source: "CurrentSource"
+    source: CurrentSource
     population: Any
     indices: np.ndarray
 
@@ -59,8 +60,8 @@ class Injection(NamedTuple):
 class CurrentSource:
     """A current source that is delivered when the run begins. Parameters in nA, ms, Hz, degrees."""
 
-    defaults: Dict[str, Any] = {}
-    injections: "Injections"
+    defaults: ClassVar[Dict[str, Any]] = {}
+    injections: Injections
 
     def __init__(self, **parameters: Any) -> None:
         self.set_parameters(**dict(self.defaults, **parameters))
@@ -117,7 +118,7 @@ class CurrentSource:
 class StepCurrentSource(CurrentSource):
     """`amplitudes[i]` (nA) from `times[i]` (ms) on; times are rounded to the grid, as PyNN does."""
 
-    defaults = {"times": (), "amplitudes": ()}
+    defaults: ClassVar[Dict[str, Any]] = {"times": (), "amplitudes": ()}
     times: np.ndarray
     amplitudes: np.ndarray
     start: np.ndarray
@@ -151,7 +152,7 @@ class StepCurrentSource(CurrentSource):
 class DCSource(CurrentSource):
     """`amplitude` (nA) over [start, stop) (ms)."""
 
-    defaults = {"amplitude": 1.0, "start": 0.0, "stop": 1e12}
+    defaults: ClassVar[Dict[str, Any]] = {"amplitude": 1.0, "start": 0.0, "stop": 1e12}
     amplitude: float
 
     def steps(self, timestep: float, n_steps: int) -> Steps:
@@ -162,9 +163,9 @@ class DCSource(CurrentSource):
 
 
 class ACSource(CurrentSource):
-    """offset + amplitude·sin(2π·frequency·(t − start) + phase) over [start, stop), t on the grid."""
+    """offset + amplitude·sin(2π·frequency·(t − start) + phase) over [start, stop), on the grid."""
 
-    defaults = {
+    defaults: ClassVar[Dict[str, Any]] = {
         "amplitude": 1.0,
         "start": 0.0,
         "stop": 1e12,
@@ -188,7 +189,13 @@ class ACSource(CurrentSource):
 class NoisyCurrentSource(CurrentSource):
     """Gaussian noise (mean, stdev in nA) over [start, stop), a new value every `dt` ms."""
 
-    defaults = {"mean": 0.0, "stdev": 1.0, "start": 0.0, "stop": 1e12, "dt": None}
+    defaults: ClassVar[Dict[str, Any]] = {
+        "mean": 0.0,
+        "stdev": 1.0,
+        "start": 0.0,
+        "stop": 1e12,
+        "dt": None,
+    }
     mean: float
     stdev: float
     dt: float
@@ -206,7 +213,7 @@ class NoisyCurrentSource(CurrentSource):
             raise self._wrong("stdev", "must not be negative")
         timestep = self.injections.timestep
         if self.hold < 1 or abs(self.dt / timestep - self.hold) > 1e-6:
-            raise self._wrong("dt", "must be a multiple of the timestep, %g ms" % timestep)
+            raise self._wrong("dt", "must be a multiple of the timestep, {:g} ms".format(timestep))
 
     @property
     def hold(self) -> int:
@@ -233,9 +240,9 @@ class Injections(List[Injection]):
         self.seed = seed
         self.n_noisy = 0
 
-    def noisy(self) -> List[Injection]:
-        """Those of a NoisyCurrentSource."""
-        return [i for i in self if isinstance(i.source, NoisyCurrentSource)]
+    def noisy(self) -> List[Tuple[NoisyCurrentSource, Any, np.ndarray]]:
+        """Those of a NoisyCurrentSource: source, population, indices."""
+        return [(s, p, i) for s, p, i in self if isinstance(s, NoisyCurrentSource)]
 
     def exact(self) -> List[Injection]:
         """All others, whose samples are known."""
@@ -301,8 +308,7 @@ def _targets(cells: Any) -> Iterator[Tuple[Any, np.ndarray]]:
     """(population, indices) of a Population, PopulationView, Assembly, cell or list of cells."""
     if hasattr(cells, "populations"):
         for part in cells.populations:
-            for target in _targets(part):
-                yield target
+            yield from _targets(part)
     elif hasattr(cells, "grandparent"):
         inside = np.asarray(cells.index_in_grandparent(np.arange(cells.size)))
         yield cells.grandparent, inside

@@ -10,11 +10,11 @@ import numpy as np
 PARAMETERS = {
     "n_exc": 80,
     "n_inh": 20,
-    "connection_probability": 0.1,
+    "connected": 0.25,  # each cell hears this fraction of each population
     "weight": 0.05,  # nA, excitatory
-    "g": 5.0,  # an inhibitory synapse is g times stronger
+    "g": 8.0,  # an inhibitory synapse is g times stronger
     "delay": 1.5,  # ms
-    "poisson_rate": 1800.0,  # Hz, one source for each cell
+    "poisson_rate": 1000.0,  # Hz, one source for each cell
     "poisson_weight": 0.05,  # nA
 }
 
@@ -51,8 +51,11 @@ def build(sim, experiment):
     ):
         source = populations[name]
         for target in populations.values():
-            connected = rng.rand(source.size, target.size) < p["connection_probability"]
-            pairs = [(int(i), int(j)) for i, j in np.argwhere(connected)]
+            pairs = [
+                (int(i), j)
+                for j in range(target.size)
+                for i in rng.choice(source.size, int(p["connected"] * source.size), replace=False)
+            ]
             sim.Projection(
                 source,
                 target,
