@@ -28,6 +28,7 @@ class Server:
 
     def reset(self):
         self.double = QueueDouble(self.base, self.data)
+        self.double.timeline = ["submitted", "running", "finished"]
         self.number, self.kill_at, self.victim = 0, None, None
 
     def close(self):

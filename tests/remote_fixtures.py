@@ -17,6 +17,8 @@ from backends.rehearsal.execution import Execution
 from pynn_model.experiment import Experiment
 from pynn_model.recording import PopulationRecording, Recording
 
+TOKEN_START = "eyJhbGciOi"
+"""How every token of a rehearsal begins."""
 LOG = "Running from a temporary directory\nstep 1\nstep 2\nsaved the recording\n"
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import nbformat
 import pytest
 from nbclient import NotebookClient
+from remote_fixtures import TOKEN_START
 
 from backends.rehearsal import Rehearsal
 
@@ -26,6 +27,7 @@ def queue(monkeypatch, tmp_path):
     monkeypatch.setenv("EBRAINS_POLL_LAST", "0.2")
     with Rehearsal("nest") as rehearsal:
         monkeypatch.setenv("EBRAINS_BASE_URL", rehearsal.base_url)
+        assert rehearsal.token().startswith(TOKEN_START)
         monkeypatch.setenv("EBRAINS_AUTH_TOKEN", rehearsal.token())
         yield rehearsal
 
@@ -68,7 +70,7 @@ def test_submit_leave_come_back_raster(queue, tmp_path):
     assert len(queue.jobs) == 1
     (picture,) = pictures(second)
     assert picture.startswith(b"\x89PNG") and len(picture) > 5000
-    assert "eyJ" not in str(first) + str(second)
+    assert TOKEN_START not in str(first) + str(second)
 
 
 def test_the_notebook_is_kept_without_outputs():

@@ -10,7 +10,7 @@ from pathlib import Path
 import httpx
 import numpy as np
 import pytest
-from remote_fixtures import files_holding
+from remote_fixtures import TOKEN_START, files_holding
 
 import backends
 from backends import RunIncomplete
@@ -42,7 +42,7 @@ def test_a_rehearsal_gives_what_nest_gives(tmp_path):
     assert "saved recording-" in "".join(log)
     # Nothing is left but the run, and it is served from then on.
     assert list((tmp_path / ".rehearsal").glob("*/*")) == []
-    assert files_holding(tmp_path, "eyJ") == []
+    assert files_holding(tmp_path, TOKEN_START) == []
     again = backends.get("rehearsal", tmp_path).submit(experiment)
     assert again.served and again.result().digest == experiment.digest
 
@@ -119,7 +119,7 @@ def test_serve_is_used_with_what_it_shows_and_obeys(serve, tmp_path):
         assert client.get("/jobs/?user_id=bob").status_code == 200
     assert typed(process, "jobs") == "no jobs"
     assert typed(process, "misbehave nonsense").startswith("error: nonsense: no such misbehaviour")
-    assert files_holding(tmp_path, "eyJ") == []
+    assert files_holding(tmp_path, TOKEN_START) == []
     typed(process, "quit")
     assert process.wait() == 0
     assert list(tmp_path.glob("rehearsal-*")) == []

@@ -15,15 +15,13 @@ from pynn_model.schema import ExperimentError
 
 from ..base import ServiceError
 from ..local import git_state
-from ..runstore import Run, write_text
+from ..runstore import Run
+from . import logs
 from .client import QueueClient
 from .downloads import PART, Downloader, DownloadRefused, Item, items
 from .record import JobRecord
 
 OUTPUTS = "outputs"
-LOG = "log.txt"
-LOG_END = 30
-"""Lines of the log that an error carries."""
 _RECORDING = re.compile(r"recording-[0-9a-f]+-[0-9a-zA-Z]+(-\d+)?\.npz")
 
 
@@ -36,24 +34,6 @@ class NoRecording(Exception):
     def __init__(self, why: str, final: bool = True) -> None:
         self.final = final
         super().__init__(why)
-
-
-def log_end(text: str) -> str:
-    return "\n".join(text.splitlines()[-LOG_END:])
-
-
-def keep_log(folder: Path, text: str) -> None:
-    """Keep the log so far. A job that was started again has a new one; the old one is kept too."""
-    path = folder / LOG
-    old = path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-    if text == old or (not text and old):
-        return
-    if not text.startswith(old):
-        number = 1
-        while (folder / f"log.{number}.txt").exists():
-            number += 1
-        path.rename(folder / f"log.{number}.txt")
-    write_text(path, text)
 
 
 def is_recording(item: Item) -> bool:
@@ -216,7 +196,7 @@ class Harvest:
                 ],
                 "notes": record.notes,
             },
-            "log": {"file": LOG, "end": log_end(log)},
+            "log": {"file": logs.FILE, "end": logs.end_of(log)},
         }
 
     def _save(self) -> None:

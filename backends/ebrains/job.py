@@ -20,7 +20,7 @@ from ..base import (
     ServiceError,
 )
 from ..runstore import Run
-from . import harvest
+from . import harvest, logs
 from .client import QueueClient, host
 from .clock import Backoff
 from .downloads import items
@@ -45,7 +45,7 @@ class RemoteJob(Job):
         self.run_id = run.run_id
         self.served = self.complete
         self._client = client
-        self._shown = ""
+        self._follower = logs.Follower()
         self._told = ""
         self._depth = 0
 
@@ -171,29 +171,20 @@ class RemoteJob(Job):
                     record.ended = ""
                     self.client.notice(f"job {record.job_id} {record.notes[-1]}")
                 if told and not self.complete:
-                    self._show(self.client.token.scrub(str(log)))
+                    text = self.client.token.scrub(str(log))
+                    logs.keep(self.run.partial, text)
+                    self._follower.show(text, self.on_log)
                     self._told = str(log)
         return meaning(word)
-
-    def _show(self, text: str) -> None:
-        harvest.keep_log(self.run.partial, text)
-        if self.on_log is None or text == self._shown:
-            return
-        if text.startswith(self._shown):
-            self.on_log(text[len(self._shown) :])
-        else:
-            self.on_log(f"--- the job began anew ---\n{text}")
-        self._shown = text
 
     def log(self) -> str:
         if not self.complete and self.record.ended == "" and self.record.job_id is not None:
             text = self.client.log(self._number())
             with self.locked():
                 if not self.complete:
-                    harvest.keep_log(self.run.partial, text)
+                    logs.keep(self.run.partial, text)
                     return text
-        path = self.folder / harvest.LOG
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
+        return logs.read(self.folder)
 
     def cancel(self) -> None:
         """Remove the job from the queue. One that runs already goes on, and may come back."""
@@ -290,12 +281,12 @@ class RemoteJob(Job):
         if self.complete:
             return self.run.recording()
         if self.record.ended == "failed":
-            raise JobFailed(f"{self.run_id}: {self.record.why}", harvest.log_end(self.log()))
+            raise JobFailed(f"{self.run_id}: {self.record.why}", logs.end_of(self.log()))
         if state is JobState.INTERRUPTED:
             with self._changing() as record:
                 record.ended, record.why = REMOVED, record.why or "removed from the queue"
             which = self.run_id if record.job_id is None else f"{self.run_id}, job {record.job_id}"
-            raise JobFailed(f"{which}: {record.why}", harvest.log_end(self._kept_log()))
+            raise JobFailed(f"{which}: {record.why}", logs.end_of(logs.read(self.folder)))
         if timeout is not None:
             timeout = max(0.0, begun + timeout - self._now())
         try:
@@ -312,7 +303,7 @@ class RemoteJob(Job):
             if self.complete:  # another process was quicker
                 return self.run.recording()
             self._saw({**job, "log": self._whole_log(job)})
-            record, log = self.record, self._kept_log()
+            record, log = self.record, logs.read(self.folder)
             Submission(self.run, record, self.client).drop_doubles()
             work = Harvest(self.run, record, self.client)
             paths = work.fetch(job, wanted=state is JobState.FINISHED)
@@ -349,13 +340,9 @@ class RemoteJob(Job):
         text = job.get("log")
         return text if isinstance(text, str) else self.client.log(self._number())
 
-    def _kept_log(self) -> str:
-        path = self.folder / harvest.LOG
-        return path.read_text(encoding="utf-8", errors="replace") if path.exists() else ""
-
     def _failed(self, why: str, log: str) -> None:
         with self._changing() as record:
             record.ended, record.why = "failed", why
         raise JobFailed(
-            f"{self.run_id}: {why}; its files are in {self.run.partial}", harvest.log_end(log)
+            f"{self.run_id}: {why}; its files are in {self.run.partial}", logs.end_of(log)
         )
