@@ -1,6 +1,6 @@
 """The script where it has to work: old and new Python, PyNN and sPyNNaker, installed for the test.
 
-These need Python 3.8 and 3.13 and the network (about 3 minutes, 1.5 GB of disk):
+These need Python 3.8 and 3.13 and the network (about 5 minutes, 1.5 GB of disk):
 
     .venv/bin/python -m pytest -m slow tests/test_bundle_elsewhere.py
 

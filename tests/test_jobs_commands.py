@@ -192,3 +192,11 @@ def test_a_platform_of_the_settings_is_a_backend(user, tmp_path):
     given = ("my-demo", *EXPERIMENT, "--settings", str(settings), "--json")
     told = json.loads(user.type("submit", *given)[0])
     assert (told["backend"], told["platform"]) == ("my-demo", "Demo")
+
+
+@pytest.mark.parametrize("name", ["submit", "jobs", "queue"])
+def test_help_shows_an_example(name):
+    command = [sys.executable, "-m", f"scripts.{name}", "--help"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True)
+    assert f"example:\n  python -m scripts.{name}" in done.stdout
+    assert "--token" not in done.stdout
