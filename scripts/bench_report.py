@@ -55,6 +55,7 @@ class Table:
 
     title: str
     lines: list[Line]
+    remark: str = ""
 
 
 # --- lines from the runs of both sides ---------------------------------------------------------
@@ -145,7 +146,7 @@ def text(table: Table) -> str:
     for row in rows:
         cells = [row[0].ljust(wide[0]), *(row[k].rjust(max(wide[k], 9)) for k in (1, 2, 3))]
         written.append("  ".join([*cells, row[4]]).rstrip())
-    return "\n".join(written)
+    return "\n".join([*written, table.remark] if table.remark else written)
 
 
 def _number(value: float, unit: str) -> str:
