@@ -113,7 +113,7 @@ BACKENDS: dict[str, BackendEntry] = {
             "nest-precise",
             "NEST, spike times off the grid",
             LocalSystem("nest-precise", _NEST, "requirements.txt", multithreaded=True),
-            "no IF_curr_alpha",
+            "IF_curr_exp and IF_curr_delta only",
         ),
         _local(
             "neuron",
