@@ -14,7 +14,7 @@ from backends import Backend, BackendUnavailable, UnsupportedExperiment
 from pynn_model import files
 from pynn_model.experiment import Experiment
 
-from .command import finish, parser
+from .command import add_experiment, finish, parser
 
 SPINNAKER = "spinnaker"
 
@@ -26,16 +26,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "the run takes. Nothing is started. Exit status 2 if the experiment is refused.",
         "python -m scripts.check spinnaker mainen_sejnowski --set trials=100",
     )
-    arguments.add_argument("backend", help="nest, spinnaker, ... (see: backends)")
-    arguments.add_argument("experiment", help="a ready experiment's name or a TOML file")
-    arguments.add_argument(
-        "--set",
-        dest="changes",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="change one value of the experiment; may be given again",
-    )
+    add_experiment(arguments, "nest, spinnaker, ...")
     arguments.add_argument("--threads", type=int, default=1, help="threads of the simulator")
     arguments.add_argument("--json", action="store_true", help="as JSON")
     options = arguments.parse_args(argv)

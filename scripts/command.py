@@ -45,6 +45,31 @@ def parser(name: str, description: str, example: str) -> argparse.ArgumentParser
     )
 
 
+def add_experiment(
+    arguments: argparse.ArgumentParser, backends: str, default: str | None = None
+) -> None:
+    """The arguments BACKEND and EXPERIMENT, and --set.
+
+    backends: some names, for the help. default: the experiment that need not be named.
+    """
+    arguments.add_argument("backend", help=f"{backends} (see: backends)")
+    arguments.add_argument(
+        "experiment",
+        nargs="?" if default else None,
+        default=default,
+        help="a ready experiment's name or a TOML file"
+        + (f" (default: {default})" if default else ""),
+    )
+    arguments.add_argument(
+        "--set",
+        dest="changes",
+        metavar="KEY=VALUE",
+        action="append",
+        default=[],
+        help="change one value of the experiment; may be given again",
+    )
+
+
 def add_runs(arguments: argparse.ArgumentParser) -> None:
     """The --runs option, the folder of the runs."""
     arguments.add_argument(

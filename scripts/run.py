@@ -13,6 +13,7 @@ from pynn_model import files
 
 from .command import (
     ProgressLine,
+    add_experiment,
     add_runs,
     add_service,
     finish,
@@ -22,7 +23,7 @@ from .command import (
     tell,
 )
 
-DEFAULT_EXPERIMENT = "mainen_sejnowski"
+DEFAULT = "mainen_sejnowski"
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -31,23 +32,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Run an experiment on a backend, keep the result in its run folder, draw its figures.",
         "python -m scripts.run nest mainen_sejnowski --set conditions.noise.currents.0.stdev=0.05",
     )
-    arguments.add_argument(
-        "backend", help="nest, nest-precise, neuron, brian2, spinnaker, ... (see: backends)"
-    )
-    arguments.add_argument(
-        "experiment",
-        nargs="?",
-        default=DEFAULT_EXPERIMENT,
-        help=f"a ready experiment's name or a TOML file (default: {DEFAULT_EXPERIMENT})",
-    )
-    arguments.add_argument(
-        "--set",
-        dest="changes",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="change one value of the experiment; may be given again",
-    )
+    add_experiment(arguments, "nest, nest-precise, neuron, brian2, spinnaker, ...", DEFAULT)
     add_runs(arguments)
     arguments.add_argument("--fresh", action="store_true", help="run again, replacing the result")
     arguments.add_argument("--threads", type=int, default=1, help="threads of the simulator")

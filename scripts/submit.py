@@ -12,7 +12,15 @@ import backends
 from backends import BackendUnavailable
 from pynn_model import files
 
-from .command import add_runs, add_service, finish, parser, service_options, tell
+from .command import (
+    add_experiment,
+    add_runs,
+    add_service,
+    finish,
+    parser,
+    service_options,
+    tell,
+)
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -21,16 +29,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         "Submit an experiment to a remote backend, say which job it is, and leave.",
         "python -m scripts.submit spinnaker mainen_sejnowski",
     )
-    arguments.add_argument("backend", help="spinnaker, ebrains-demo (see: backends)")
-    arguments.add_argument("experiment", help="a ready experiment's name or a TOML file")
-    arguments.add_argument(
-        "--set",
-        dest="changes",
-        metavar="KEY=VALUE",
-        action="append",
-        default=[],
-        help="change one value of the experiment; may be given again",
-    )
+    add_experiment(arguments, "spinnaker, ebrains-demo")
     add_runs(arguments)
     arguments.add_argument("--fresh", action="store_true", help="run again, replacing the result")
     arguments.add_argument("--json", action="store_true", help="as JSON")
