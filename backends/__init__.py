@@ -108,6 +108,7 @@ BACKENDS: dict[str, BackendEntry] = {
             "nest",
             "NEST, spikes on the time grid",
             LocalSystem("nest", _NEST, "requirements.txt", multithreaded=True),
+            "in a network, Poisson sources are silent for the first min_delay and one step more",
         ),
         _local(
             "nest-precise",
@@ -119,12 +120,16 @@ BACKENDS: dict[str, BackendEntry] = {
             "neuron",
             "NEURON",
             LocalSystem("neuron", ("neuron", "nrnutils"), "requirements-simulators.txt"),
-            "compiles PyNN's mechanisms once; needs a C compiler for that",
+            "compiles PyNN's mechanisms once; needs a C++ compiler for that",
+            "in a network, alpha synapses act half a step off, and cells beside HH or EIF cells "
+            "are integrated in finer steps, as those are",
         ),
         _local(
             "brian2",
             "Brian2",
             LocalSystem("brian2", ("brian2",), "requirements-simulators.txt"),
+            "in a network, IF_curr_alpha takes tau_syn_E for inhibition too, and cells beside HH "
+            "or EIF cells are integrated in finer steps, as those are",
         ),
         _remote(
             "spinnaker",

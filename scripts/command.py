@@ -33,6 +33,8 @@ REFUSED = (
 )
 """Errors of the input: exit status 2."""
 
+INTERRUPTED = 130
+
 
 def parser(name: str, description: str, example: str) -> argparse.ArgumentParser:
     """An argument parser that shows `example` (a command and what it does) in its help."""
@@ -132,7 +134,13 @@ def finish(command: Callable[[Sequence[str] | None], int], *refused: type[Except
         status = 1
     except KeyboardInterrupt:
         print("\ninterrupted; nothing was kept as a result", file=sys.stderr)
-        status = 130
+        status = INTERRUPTED
+    if status == INTERRUPTED:
+        # An interrupt that hits inside an import can make Python end by the signal at its very
+        # end (a flag of its own that nothing clears), although it was dealt with here.
+        sys.stdout.flush()
+        sys.stderr.flush()
+        os._exit(INTERRUPTED)
     sys.exit(status)
 
 
