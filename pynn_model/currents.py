@@ -253,7 +253,7 @@ def _native(r: Reader, grid: Grid) -> NativeNoise:
 
 
 def _waveform(r: Reader, grid: Grid) -> Waveform:
-    shape = tuple(int(n) for n in r.raw("shape", (), "the shape of the samples") or ())
+    samples, shape = _packed_samples(r)
     if len(shape) == 2 and shape[1] != grid.trials:
         r.refuse(
             "file",
@@ -267,7 +267,7 @@ def _waveform(r: Reader, grid: Grid) -> Waveform:
     scale = Quantity("", low=-1e6, high=1e6)
     waveform = Waveform(
         file=r.text("file"),
-        samples=r.text("samples", ""),
+        samples=samples,
         shape=shape,
         dt=_hold(r, grid),
         scale=r.number("scale", scale, 1.0),
@@ -275,6 +275,27 @@ def _waveform(r: Reader, grid: Grid) -> Waveform:
     )
     _check_samples(r, waveform)
     return waveform
+
+
+def _packed_samples(r: Reader) -> Tuple[str, Tuple[int, ...]]:
+    """`samples` and `shape`, which come from the file or stand in a complete experiment."""
+    text, shape = r.text("samples", ""), r.raw("shape", [])
+    if not r.has("samples"):
+        if not any(r.name("file") in problem for problem in r.problems):
+            r.refuse("file", "its samples are missing")
+        return "", ()
+    counts = shape if isinstance(shape, list) and len(shape) in (1, 2) else [-1]
+    if not all(type(n) is int and n >= 0 for n in counts):
+        r.refuse("shape", "must be [samples] or [samples, trials], each a whole number")
+        return "", ()
+    try:
+        size = len(base64.b64decode(text, validate=True))
+    except ValueError:
+        size = -1
+    if size != 8 * math.prod(counts):
+        r.refuse("samples", "must be the base64 text of as many float64 as shape says")
+        return "", ()
+    return text, tuple(counts)
 
 
 def _check_samples(r: Reader, waveform: Waveform) -> None:

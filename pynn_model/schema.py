@@ -77,7 +77,8 @@ def nearest(word: str, known: Iterable[str]) -> str:
 def is_multiple(value: float, step: float) -> bool:
     """Whether `value` is a whole multiple of `step`, up to the rounding of decimal fractions."""
     ratio = value / step
-    return abs(ratio - round(ratio)) < 1e-6
+    # A value that is not 0 but far below the step is no multiple, however near to 0 it is.
+    return abs(ratio - round(ratio)) < 1e-6 and (value == 0 or round(ratio) != 0)
 
 
 def show(value: Any) -> str:

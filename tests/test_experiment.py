@@ -91,6 +91,8 @@ def put(data, path, value):
         ("duration", 0.0, ["duration = 0.0", "greater than 0"]),
         ("duration", -5.0, ["duration = -5.0"]),
         ("duration", True, ["duration = true", "a number in ms"]),
+        ("duration", 1e-9, ["duration = 1e-09", "whole multiple"]),
+        ("conditions.0.currents.0.stop", 1e-9, ["stop = 1e-09", "multiple"]),
         ("timestep", 0.3, ["duration = 100.0", "whole multiple of the timestep, 0.3 ms"]),
         ("timestep", math.inf, ["timestep = inf"]),
         ("trials", 2.5, ["trials = 2.5", "whole number"]),
@@ -137,6 +139,23 @@ def test_noise_must_say_whether_it_is_shared_and_its_tau():
     text = "\n".join(refused(data))
     assert "currents.0.tau: is missing" in text
     assert "currents.0.shared: is missing" in text
+
+
+@pytest.mark.parametrize(
+    ("changes", "words"),
+    [
+        ({}, "its samples are missing"),
+        ({"samples": "AAAA", "shape": [1]}, "as many float64"),
+        ({"samples": "not base64!", "shape": [1]}, "base64"),
+        ({"samples": "", "shape": "abc"}, "must be [samples]"),
+        ({"samples": "", "shape": [1, 2, 3]}, "must be [samples]"),
+        ({"samples": "", "shape": [0]}, "holds no samples"),
+    ],
+)
+def test_samples_that_contradict_themselves_are_refused(changes, words):
+    data = base()
+    data["conditions"][0]["currents"] = [{"kind": "waveform", "file": "w.npy", **changes}]
+    assert words in "\n".join(refused(data))
 
 
 def test_all_problems_are_found_at_once():
