@@ -53,7 +53,9 @@ def with_interval(value: float, resampled: FloatArray, confidence: float) -> Est
     defined = resampled[~np.isnan(resampled)]
     if np.isnan(value) or defined.size < 2:
         return Estimate(value, float("nan"), float("nan"))
-    below = np.count_nonzero(defined < value) + 0.5 * np.count_nonzero(defined == value)
+    # With few trials a resample can hold each of them once: the same value, but for rounding.
+    tied = np.isclose(defined, value, rtol=1e-9, atol=1e-12)
+    below = np.count_nonzero((defined < value) & ~tied) + 0.5 * np.count_nonzero(tied)
     normal = NormalDist()
     # Half a resample from either end, since the quantile of 0 is infinite.
     bias = normal.inv_cdf(float(np.clip(below, 0.5, defined.size - 0.5)) / defined.size)
