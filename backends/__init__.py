@@ -87,11 +87,7 @@ def _remote(name: str, summary: str, platform: str, *limits: str) -> BackendEntr
 
 def _rehearsal(name: str, summary: str, system: LocalSystem) -> BackendEntry:
     def make(store: RunStore) -> Backend:
-        if system.missing():
-            raise BackendUnavailable(
-                f"{name}: {', '.join(system.missing())} not installed; "
-                f"install with: pip install -r {system.requirements}"
-            )
+        system.require(name)
         from .rehearsal.backend import RehearsalBackend
 
         return RehearsalBackend(name, system, store)

@@ -61,6 +61,15 @@ class LocalSystem:
     def missing(self) -> list[str]:
         return [name for name in self.distributions if _version(name) is None]
 
+    def require(self, backend: str) -> None:
+        """Raise BackendUnavailable, with what to install, if something is missing."""
+        missing = self.missing()
+        if missing:
+            raise BackendUnavailable(
+                f"{backend}: {', '.join(missing)} not installed; "
+                f"install with: pip install -r {self.requirements}"
+            )
+
     def versions(self) -> dict[str, str]:
         """Distribution -> version of what a run's result can depend on."""
         found = {"python": platform.python_version()}
@@ -85,12 +94,7 @@ class LocalBackend(Backend):
         self.store = store
 
     def check(self, experiment: Experiment, threads: int = 1) -> None:
-        missing = self.system.missing()
-        if missing:
-            raise BackendUnavailable(
-                f"{self.name}: {', '.join(missing)} not installed; "
-                f"install with: pip install -r {self.system.requirements}"
-            )
+        self.system.require(self.name)
         reasons = self._reasons(experiment)
         if threads > 1 and not self.system.multithreaded:
             reasons.append(f"threads = {threads}: {self.name} runs in one thread; leave it at 1")

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends import BACKENDS, BackendUnavailable
+from backends import BACKENDS
 
 from .command import finish, parser
 
@@ -55,12 +55,11 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     arguments.add_argument("--json", action="store_true", help="say the addresses as JSON")
     options = arguments.parse_args(argv)
-    system = BACKENDS["rehearsal"].system
-    if system.missing():
-        raise BackendUnavailable(
-            f"{', '.join(system.missing())} not installed; "
-            f"install with: pip install -r {system.requirements}"
-        )
+    for name in ("port", "data_port"):
+        if not 0 <= getattr(options, name) <= 65535:
+            shown = name.replace("_", "-")
+            arguments.error(f"--{shown} {getattr(options, name)}: must be 0 to 65535")
+    BACKENDS["rehearsal"].system.require("rehearsal")
     if options.action == "kinds":
         print(kinds())
         return 0

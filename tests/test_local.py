@@ -162,11 +162,11 @@ def test_a_model_that_returns_no_population_is_told_so(nest, source, words):
 
 
 WAITS = """
-import os, sys, time
+import os, signal
 def build(sim, experiment):
     open({ready!r}, "w").write(str(os.getpid()))
     while True:
-        time.sleep(0.01)
+        signal.pause()
 """
 
 

@@ -139,3 +139,13 @@ def test_serve_refuses_what_is_no_misbehaviour(capsys):
         rehearse.main(["serve", "--misbehave", "nonsense"])
     assert rehearse.main(["kinds"]) == 0
     assert "drop_post_answer" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("option", ["--port", "--data-port"])
+def test_an_impossible_port_is_refused(option, capsys):
+    from scripts import rehearse
+
+    with pytest.raises(SystemExit) as caught:
+        rehearse.main(["serve", option, "65536"])
+    assert caught.value.code == 2
+    assert f"{option} 65536: must be 0 to 65535" in capsys.readouterr().err

@@ -19,7 +19,6 @@ from pynn_model.recording import Recording
 
 from ..base import (
     Backend,
-    BackendUnavailable,
     Job,
     JobFailed,
     JobState,
@@ -100,12 +99,7 @@ class RehearsalBackend(Backend):
         return EbrainsBackend(self.name, PLATFORM, self.store, settings, TokenSource(sources))
 
     def check(self, experiment: Experiment, threads: int = 1) -> None:
-        missing = self.system.missing()
-        if missing:
-            raise BackendUnavailable(
-                f"{self.name}: {', '.join(missing)} not installed; "
-                f"install with: pip install -r {self.system.requirements}"
-            )
+        self.system.require(self.name)
         self._remote(None).check(experiment, threads)
 
     def submit(self, experiment: Experiment, threads: int = 1, fresh: bool = False) -> RehearsalJob:

@@ -187,7 +187,7 @@ class SpiNNaker(Simulator):
             try:
                 value = np.atleast_1d(population.get(name))[0]
             except (LookupError, AttributeError, TypeError, NotImplementedError):
-                continue
+                continue  # sPyNNaker does not give every parameter back; the others are kept
             if isinstance(value, (int, float, np.number)):
                 values[name] = float(value)
         return values
