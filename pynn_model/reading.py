@@ -166,7 +166,9 @@ def _swept(r: Reader, grid: Grid, name: str) -> List[Condition]:
     for value in values:
         data = json.loads(json.dumps({k: v for k, v in r.data.items() if k != "sweep"}))
         level_name = "{} {:g}".format(name, value)
-        if not _put(data, key.split("."), value):
+        # A whole number may stand where a seed is wanted, and is as good as any other elsewhere.
+        exact = int(value) if value == int(value) else value
+        if not _put(data, key.split("."), exact):
             sweep.refuse("key", 'must name a key of this condition, such as "currents.0.amplitude"')
             break
         data["name"] = level_name

@@ -333,3 +333,17 @@ def test_a_wrong_sweep_is_refused(sweep, words):
     data = base()
     data["conditions"][0]["sweep"] = sweep
     assert words in "\n".join(refused(data))
+
+
+def test_a_sweep_over_seeds_makes_conditions_with_different_noise():
+    data = base()
+    noise = {"kind": "noise", "spectrum": "white", "stdev": 0.1, "shared": True, "dt": 1.0}
+    data["conditions"] = [
+        {
+            "name": "noise",
+            "currents": [noise],
+            "sweep": {"key": "currents.0.seed", "values": [1, 2]},
+        }
+    ]
+    first, second = Experiment.from_dict(data).conditions
+    assert (first.currents[0].seed, second.currents[0].seed) == (1, 2)
