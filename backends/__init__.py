@@ -47,6 +47,7 @@ __all__ = [
     "UnsupportedExperiment",
     "get",
     "is_remote",
+    "rehearsed_by",
 ]
 
 
@@ -85,18 +86,55 @@ def _remote(name: str, summary: str, platform: str, *limits: str) -> BackendEntr
     )
 
 
-def _rehearsal(name: str, summary: str, system: LocalSystem) -> BackendEntry:
+def _emulator(name: str, summary: str, system: LocalSystem, *limits: str) -> BackendEntry:
+    def make(store: RunStore) -> Backend:
+        from .spinnaker.emulator.backend import EmulatedBackend
+
+        return EmulatedBackend(name, system, store)
+
+    return BackendEntry(name, summary, make, system, limits)
+
+
+def _twin(name: str, summary: str, system: LocalSystem, *limits: str) -> BackendEntry:
+    def make(store: RunStore) -> Backend:
+        from .spinnaker.twin_backend import TwinBackend
+
+        return TwinBackend(name, system, store)
+
+    return BackendEntry(name, summary, make, system, limits)
+
+
+def _rehearsal(name: str, summary: str, system: LocalSystem, *limits: str) -> BackendEntry:
     def make(store: RunStore) -> Backend:
         system.require(name)
         from .rehearsal.backend import RehearsalBackend
 
         return RehearsalBackend(name, system, store)
 
-    return BackendEntry(name, summary, make, system)
+    return BackendEntry(name, summary, make, system, limits)
 
 
+def _own(module: str) -> LocalSystem:
+    return LocalSystem(
+        f"backends.simulators.{module}",
+        ("numba",),
+        "requirements.txt",
+        own_modules=("backends.simulators",),
+    )
+
+
+_CLOSED_FORM = "IF_curr_exp, IF_curr_alpha and IF_curr_delta only, with static synapses"
 _NEST = ("nest-simulator",)
 _QUEUE = ("httpx", "fastapi", "uvicorn")
+_SPINNAKER = ("sPyNNaker", "unicorn")
+_EMULATED = "backends/spinnaker/requirements.txt"
+_TWIN = (
+    "backends.simulators.common",
+    "backends.spinnaker.twin",
+    "backends.spinnaker.arithmetic",
+    "backends.spinnaker.gaussian",
+    "backends.spinnaker.parameters",
+)
 BACKENDS: dict[str, BackendEntry] = {
     entry.name: entry
     for entry in (
@@ -127,6 +165,20 @@ BACKENDS: dict[str, BackendEntry] = {
             "in a network, IF_curr_alpha takes tau_syn_E for inhibition too, and cells beside HH "
             "or EIF cells are integrated in finer steps, as those are",
         ),
+        _local(
+            "exact",
+            "the exact solution, spike times off the grid: what the others are compared with",
+            _own("exact"),
+            _CLOSED_FORM,
+            "compiles its kernels at the first run, for some seconds",
+        ),
+        _local(
+            "exact-grid",
+            "the exact solution, with the threshold tested at the end of each step",
+            _own("exact_grid"),
+            _CLOSED_FORM,
+            "compiles its kernels at the first run, for some seconds",
+        ),
         _remote(
             "spinnaker",
             "SpiNNaker, through the EBRAINS job queue",
@@ -139,10 +191,55 @@ BACKENDS: dict[str, BackendEntry] = {
             "Demo",
             "needs an EBRAINS account",
         ),
+        _twin(
+            "spinnaker-twin",
+            "SpiNNaker's arithmetic, bit for bit, in software",
+            LocalSystem(
+                "backends.spinnaker.twin",
+                ("numba",),
+                "requirements.txt",
+                own_modules=_TWIN,
+            ),
+            "IF_curr_exp driven by currents only",
+            "compiles its kernels at the first run, for some seconds",
+        ),
+        _emulator(
+            "spinnaker-emulator",
+            "SpiNNaker in software: sPyNNaker and its own machine code, on emulated chips",
+            LocalSystem(
+                "spiNNaker",
+                _SPINNAKER,
+                _EMULATED,
+                own_modules=("backends.spinnaker.emulator",),
+                launcher="backends.spinnaker.emulator.launcher",
+            ),
+            "Linux only; much slower than other simulators",
+        ),
         _rehearsal(
             "rehearsal",
             "all of the way to SpiNNaker on this machine, with NEST at its end",
             LocalSystem("nest", (*_NEST, *_QUEUE), "backends/rehearsal/requirements.txt"),
+        ),
+        _rehearsal(
+            "rehearsal-spinnaker-twin",
+            "all of the way to SpiNNaker on this machine, with its twin at the end",
+            LocalSystem(
+                "backends.spinnaker.twin",
+                ("numba", *_QUEUE),
+                "backends/rehearsal/requirements.txt",
+                own_modules=_TWIN,
+            ),
+        ),
+        _rehearsal(
+            "rehearsal-spinnaker-emulator",
+            "all of the way to SpiNNaker on this machine, with the emulated one at its end",
+            LocalSystem(
+                "spinnaker-emulator",
+                (*_SPINNAKER, *_QUEUE),
+                f"{_EMULATED} -r backends/rehearsal/requirements.txt",
+                own_modules=("backends.spinnaker.emulator",),
+            ),
+            "Linux only",
         ),
     )
 }
@@ -173,6 +270,28 @@ def get(name: str, runs: Path | str = "runs", options: Options | None = None) ->
         raise UnknownBackend(f"{name}: {IMPOSSIBLE[name]}")
     known = ", ".join(BACKENDS)
     raise UnknownBackend(f"{name}: no such backend{nearest(name, BACKENDS)}; there are: {known}")
+
+
+def rehearsed_by(name: str, provider: str | None) -> str:
+    """The backend that is the rehearsal `name` with that provider at the end of its queue.
+
+    provider: nest, spinnaker-twin, spinnaker-emulator; None leaves it as it is. Raises
+    UnknownBackend.
+    """
+    if provider is None:
+        return name
+    if name != "rehearsal":
+        raise UnknownBackend(f"{name}: only the backend rehearsal has a provider to choose")
+    if provider == BACKENDS[name].system.name:
+        return name
+    found = f"{name}-{provider}"
+    if found not in BACKENDS:
+        known = [entry.removeprefix(f"{name}-") for entry in BACKENDS if f"{name}-" in entry]
+        raise UnknownBackend(
+            f"provider {provider}: no such provider{nearest(provider, known)}; there are: "
+            + ", ".join(["nest", *known])
+        )
+    return found
 
 
 def is_remote(name: str) -> bool:

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import contextlib
 import hashlib
+import importlib
 import json
 import os
 import platform
@@ -24,7 +25,6 @@ from importlib import metadata
 from pathlib import Path
 from typing import Any
 
-from pynn_model import files
 from pynn_model.conventions import limits
 from pynn_model.experiment import Experiment
 from pynn_model.recording import Recording, RecordingError
@@ -47,16 +47,32 @@ LOG_END = 30
 """Lines of the log that an error carries."""
 COMMON = ("numpy", "pyNN", "neo", "quantities")
 """Distributions that matter to every run."""
+ROOT = Path(__file__).resolve().parent.parent
+"""The checkout."""
 
 
 @dataclass(frozen=True)
 class LocalSystem:
-    """What a local backend needs: the system to run, its distributions, and whether it threads."""
+    """What a local backend needs: the system to run, its distributions, and whether it threads.
+
+    own_modules: import paths of this checkout's packages that are the simulator; what they contain
+    enters the versions, so that a run is another one when they have changed.
+    """
 
     name: str
     distributions: tuple[str, ...]
     requirements: str
     multithreaded: bool = False
+    own_modules: tuple[str, ...] = ()
+    launcher: str = ""
+    """A module of this checkout whose command() starts Python in a special way."""
+
+    def python(self) -> list[str]:
+        """The command that runs a script: Python, or what starts it."""
+        if not self.launcher:
+            return [sys.executable]
+        command: list[str] = importlib.import_module(self.launcher).command()
+        return command
 
     def missing(self) -> list[str]:
         return [name for name in self.distributions if _version(name) is None]
@@ -75,6 +91,16 @@ class LocalSystem:
         found = {"python": platform.python_version()}
         for name in (*COMMON, *self.distributions):
             found[name] = _version(name) or "missing"
+        for module in self.own_modules:
+            found[module] = _digest(ROOT.joinpath(*module.split(".")))
+        return found
+
+    def environment(self) -> dict[str, str]:
+        """Of the process that runs it."""
+        found = {**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0"}
+        if self.own_modules and not self.launcher:  # a launcher finds them itself
+            given = os.environ.get("PYTHONPATH")
+            found["PYTHONPATH"] = f"{given}{os.pathsep}{ROOT}" if given else str(ROOT)
         return found
 
 
@@ -83,6 +109,15 @@ def _version(distribution: str) -> str | None:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:
         return None
+
+
+def _digest(place: Path) -> str:
+    """Of the content of a package, or of a module given without its ending."""
+    files = sorted(place.rglob("*.py")) if place.is_dir() else [place.with_suffix(".py")]
+    digest = hashlib.sha256()
+    for file in files:
+        digest.update(f"{file.relative_to(ROOT)}\0".encode() + file.read_bytes() + b"\0")
+    return digest.hexdigest()[:12]
 
 
 class LocalBackend(Backend):
@@ -170,6 +205,9 @@ class LocalJob(Job):
         self._backend, self._digest = backend, experiment.digest
         folder = self.run.begin()
         try:
+            # Not at the top: a bundled run that imports a simulator of this package has none.
+            from pynn_model import files
+
             files.write(experiment, folder)
             (folder / "run.py").write_text(bundle.bundle(experiment), encoding="utf-8")
             self._launch(folder, backend, threads)
@@ -180,7 +218,7 @@ class LocalJob(Job):
     def _launch(self, folder: Path, backend: LocalBackend, threads: int) -> None:
         self._progress_pipe, child_end = os.pipe()
         command = [
-            *(sys.executable, "run.py", backend.system.name),
+            *(*backend.system.python(), "run.py", backend.system.name),
             *("--output", "recording.npz", "--backend", backend.name),
             *("--threads", str(threads), "--progress-to", str(child_end)),
         ]
@@ -194,7 +232,7 @@ class LocalJob(Job):
                     stderr=subprocess.STDOUT,
                     pass_fds=[child_end],
                     start_new_session=True,
-                    env={**os.environ, "PYTHONUNBUFFERED": "1", "PYTHONHASHSEED": "0"},
+                    env=backend.system.environment(),
                 )
         finally:
             os.close(child_end)
@@ -331,11 +369,10 @@ def _how_it_ended(status: int) -> str:
 
 def git_state() -> dict[str, Any] | None:
     """Commit and cleanness of the checkout this program runs from; None outside of one."""
-    root = Path(__file__).resolve().parent.parent
     git = shutil.which("git")
-    if git is None or not (root / ".git").exists():
+    if git is None or not (ROOT / ".git").exists():
         return None
-    command = [git, "-C", str(root), "status", "--porcelain=v2", "--branch"]
+    command = [git, "-C", str(ROOT), "status", "--porcelain=v2", "--branch"]
     status = subprocess.run(command, capture_output=True, text=True, check=False)
     if status.returncode != 0:
         return None

@@ -28,7 +28,10 @@ from backends import BackendError
 from pynn_model import files
 from pynn_model.recording import Recording
 
+from .bench_distances import FIRST_CALL, OURS_FEWER, VICTOR_PURPURA, VICTOR_PURPURA_FEWER
+from .bench_emulator import table as table_of_emulator
 from .bench_report import (
+    Line,
     Seconds,
     Table,
     alone,
@@ -36,17 +39,22 @@ from .bench_report import (
     beside,
     head,
     machine,
+    median,
     memory,
     phases,
     text,
     verdict,
 )
+from .bench_simulators import SIMULATORS
+from .bench_simulators import table as table_of_simulators
 from .bench_tasks import phases_of
 from .command import finish, parser
 
 ROOT = Path(__file__).resolve().parent.parent
 LARGE_REPEATS = 3
 """At most so many turns of the large simulation, which takes half a minute on either side."""
+RATES = (15.0, 40.0)
+"""Spikes/s of the trains that are compared; the libraries are measured on the first."""
 LARGE = """\
 name = "large"
 description = "many cells, one frozen current, private noise: about 60 spikes/s each"
@@ -91,15 +99,25 @@ class BenchmarkError(BackendError):
 
 @dataclass(frozen=True)
 class Sizes:
-    """How much is measured. changes: of the main job; the rest are numbers of trials and ms."""
+    """How much is measured. changes: of the main job; the rest are numbers of trials and ms.
+
+    fresh_cache: whether compiled code is made anew, as in a fresh clone. emulated: neurons and
+    ticks of the emulated SpiNNaker.
+    """
 
     changes: tuple[str, ...] = ()
     large_trials: int = 10_000
     large_duration: float = 2000.0
     analysis_trials: int = 1000
+    compared_trials: int = 1000
+    victor_purpura_trials: int = 100
+    fresh_cache: bool = True
+    emulated: tuple[int, int] = (256, 3000)
 
 
-QUICK = Sizes(("trials=4", "duration=100.0"), 100, 100.0, 50)
+QUICK = Sizes(
+    ("trials=4", "duration=100.0"), 100, 100.0, 50, 20, 5, fresh_cache=False, emulated=(64, 2000)
+)
 
 
 @dataclass(frozen=True)
@@ -135,7 +153,7 @@ def main(argv: Sequence[str] | None = None) -> int:
         print(head(found, repeats, options.quick))
     tables = []
     with tempfile.TemporaryDirectory(prefix="bench-") as folder:
-        for measure in (main_job, large_simulation, thousand_trials):
+        for measure in PARTS:
             tables.extend(measure(Path(folder), sizes, repeats, say))
     say("")
     if options.json:
@@ -262,6 +280,67 @@ def thousand_trials(
         found.append(_task("analysis", _only_run(runs))[0])
     title = f"Analysis of {sizes.analysis_trials} trials, the slower condition of mainen_sejnowski"
     return [Table(title, [alone(name, found, name, goal=1.0) for name in found[0]])]
+
+
+def simulators(folder: Path, sizes: Sizes, repeats: int, say: Callable[[str], None]) -> list[Table]:
+    """Many neurons with one shared current, on each simulator; Brian2, which compiles, once."""
+    sizes_given = sizes.large_trials, sizes.large_duration
+    runs: dict[str, list[Seconds]] = {}
+    for name in SIMULATORS:
+        for turn in range(1 if name == "brian2" else min(repeats, LARGE_REPEATS)):
+            say(f"{name} with a shared current, turn {turn + 1}")
+            output = _process("scripts.bench_simulators", name, *sizes_given).output
+            runs.setdefault(name, []).append(dict(json.loads(output.splitlines()[-1])))
+    return [table_of_simulators(runs, *sizes_given)]
+
+
+def emulator(folder: Path, sizes: Sizes, repeats: int, say: Callable[[str], None]) -> list[Table]:
+    """SpiNNaker's machine code on one emulated core."""
+    say("spinnaker-emulator")
+    output = _process("scripts.bench_emulator", *sizes.emulated).output
+    return [table_of_emulator([dict(json.loads(output.splitlines()[-1]))])]
+
+
+def comparisons(
+    folder: Path, sizes: Sizes, repeats: int, say: Callable[[str], None]
+) -> list[Table]:
+    """Every measure that compares spike trains, beside Elephant and PySpike where they have it."""
+    cache = str(folder / "compiled") if sizes.fresh_cache else ""
+    first_calls: list[float] = []
+    found: dict[float, list[Seconds]] = {rate: [] for rate in RATES}
+    for turn in range(repeats):
+        say(f"comparison of spike trains, turn {turn + 1} of {repeats}")
+        for rate in RATES:
+            seconds = _task("measures", cache, sizes.compared_trials, rate)[0]
+            first_calls.append(seconds.pop(FIRST_CALL))
+            found[rate].append(seconds)
+    say("Elephant and PySpike")
+    libraries = _task("libraries", sizes.compared_trials, sizes.victor_purpura_trials)[0]
+    fewer = f"Victor–Purpura, {sizes.victor_purpura_trials} trials only"
+    tables = []
+    for rate, runs in found.items():
+        theirs = libraries if rate == RATES[0] else {}
+        lines = [
+            Line(
+                name,
+                median(run[name] for run in runs),
+                bare=theirs.get(name),
+                goal=10.0 if name == VICTOR_PURPURA else None,
+            )
+            for name in runs[0]
+        ]
+        lines.append(alone("all measures", runs, *runs[0], goal=20.0))
+        if theirs:
+            lines.append(Line(fewer, theirs[OURS_FEWER], bare=theirs[VICTOR_PURPURA_FEWER]))
+            lines.append(Line("once, compiling and imports", first_calls[0]))
+            lines.append(Line("in each later process, imports", median(first_calls[1:])))
+        title = f"Comparing spike trains: {sizes.compared_trials} trials × 1 s at {rate:g} spikes/s"
+        remark = "Elephant and PySpike (once) gave the same values to 1e-9." if theirs else ""
+        tables.append(Table(title, lines, remark, "library"))
+    return tables
+
+
+PARTS = (main_job, large_simulation, thousand_trials, comparisons, simulators, emulator)
 
 
 # --- measuring ---------------------------------------------------------------------------------

@@ -18,7 +18,8 @@ Seconds = dict[str, float]
 class Line:
     """One measured quantity: of ours, and of bare PyNEST where there is one.
 
-    ours, bare: medians, in `unit` (s or MB). ratio: the median of ours / bare over the turns.
+    ours, bare: medians, in `unit` (s or MB); bare may be a library's.
+    ratio: the median of ours / bare over the turns.
     goal: what the ratio, or ours where there is no ratio, has to stay below. met: whether it does.
     """
 
@@ -51,11 +52,12 @@ class Line:
 
 @dataclass
 class Table:
-    """Lines under a heading."""
+    """Lines under a heading. against: whose values the second column holds."""
 
     title: str
     lines: list[Line]
     remark: str = ""
+    against: str = "bare"
 
 
 # --- lines from the runs of both sides ---------------------------------------------------------
@@ -103,7 +105,7 @@ def memory(what: str, ours: Sequence[float], bare: Sequence[float]) -> Line:
 
 def machine() -> dict[str, Any]:
     """What the numbers depend on beside this project."""
-    names = ("nest-simulator", "pyNN", "neo", "nixio", "numpy", "matplotlib")
+    names = ("nest-simulator", "pyNN", "neo", "nixio", "numpy", "numba", "matplotlib")
     return {
         "processor": _processor(),
         "cores": os.cpu_count(),
@@ -135,7 +137,7 @@ def head(found: dict[str, Any], repeats: int, quick: bool) -> str:
 
 def text(table: Table) -> str:
     """A table for people."""
-    rows = [("", "ours", "bare", "ratio", "goal")]
+    rows = [("", "ours", table.against, "ratio", "goal")]
     for line in table.lines:
         bare = "" if line.bare is None else _number(line.bare, line.unit)
         ratio = "" if line.ratio is None else f"{line.ratio:.2f} x"

@@ -16,6 +16,7 @@ from pathlib import Path
 
 from pynn_model.recording import Recording
 
+from .bench_distances import libraries, measures
 from .bench_report import Seconds
 
 
@@ -110,7 +111,7 @@ def analysis(run_folder: str) -> Seconds:
 
 
 TASKS: dict[str, Callable[..., Seconds]] = {
-    task.__name__: task for task in (products_of, large, analysis)
+    task.__name__: task for task in (products_of, large, analysis, measures, libraries)
 }
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
 """Ask whether a backend can run an experiment, and what it costs there; nothing is started.
 
-python -m scripts.check spinnaker mainen_sejnowski
+python -m scripts.check spinnaker mainen_sejnowski --preview
 """
 
 from __future__ import annotations
@@ -17,6 +17,7 @@ from pynn_model.experiment import Experiment
 from .command import add_experiment, finish, parser
 
 SPINNAKER = "spinnaker"
+PREVIEWED = ("spinnaker", "spinnaker-twin", "spinnaker-emulator")
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -28,8 +29,18 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     add_experiment(arguments, "nest, spinnaker, ...")
     arguments.add_argument("--threads", type=int, default=1, help="threads of the simulator")
+    arguments.add_argument(
+        "--preview",
+        action="store_true",
+        help="what SpiNNaker's arithmetic will do to parameters, currents and spikes (simulates "
+        "the experiment twice)",
+    )
     arguments.add_argument("--json", action="store_true", help="as JSON")
     options = arguments.parse_args(argv)
+    if options.preview and options.backend not in PREVIEWED:
+        raise UnsupportedExperiment(
+            options.backend, [f"--preview: it is of SpiNNaker ({', '.join(PREVIEWED)})"]
+        )
     backend = backends.get(options.backend)
     experiment = files.load(options.experiment, options.changes)
     refused: Exception | None = None
@@ -49,13 +60,26 @@ def main(argv: Sequence[str] | None = None) -> int:
             "reasons": reasons,
             "cost": None if refused else _cost(backend, experiment),
         }
+        if options.preview:
+            report["preview"] = None if refused else _preview(experiment).to_dict()
         print(json.dumps(report, indent=2))
         return 2 if refused else 0
     if refused:
         raise refused
     print(f"ok: {options.backend} can run {experiment.name}")
     print(_cost_text(backend, experiment))
+    if options.preview:
+        from backends.spinnaker import preview_text
+
+        print("\n" + preview_text.text(_preview(experiment)))
     return 0
+
+
+def _preview(experiment: Experiment) -> Any:
+    """Imported where it is used: it loads simulators."""
+    from backends.spinnaker import preview
+
+    return preview.preview(experiment)
 
 
 def _on_spinnaker(backend: Backend) -> bool:

@@ -81,10 +81,10 @@ class Service:
         name = folder.name.removesuffix(PARTIAL)
         run = RunStore(folder.parent).run(name)
         record = JobRecord.load(folder)
-        if record is not None and record.backend == "rehearsal" and not run.complete:
+        if record is not None and record.backend.startswith("rehearsal") and not run.complete:
             raise BackendUnavailable(
                 f"{name}: its queue ended with the command; go on with: "
-                f"python -m scripts.run rehearsal {record.experiment}"
+                f"python -m scripts.run {record.backend} {record.experiment}"
             )
         return ebrains.open_job(run, self._settings, self._token, notice=self._notice)
 

@@ -14,7 +14,7 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from backends import BACKENDS
+from backends import BACKENDS, rehearsed_by
 
 from .command import finish, parser
 
@@ -22,6 +22,7 @@ if TYPE_CHECKING:
     from backends.rehearsal import Rehearsal
 
 SYSTEMS = ("nest", "neuron", "brian2", "mock", "spiNNaker")
+PROVIDERS = ("spinnaker-twin", "spinnaker-emulator")
 LIFETIME = 12 * 3600.0
 HELP = """\
 token [USER [SECONDS]]             another token
@@ -39,7 +40,13 @@ def main(argv: Sequence[str] | None = None) -> int:
         "python -m scripts.rehearse serve --misbehave error_503*3",
     )
     arguments.add_argument("action", choices=("serve", "kinds"), help="kinds: what can go wrong")
-    arguments.add_argument("--system", choices=SYSTEMS, default="nest", help="default: nest")
+    arguments.add_argument(
+        *("--system", "--provider"),
+        dest="system",
+        choices=(*SYSTEMS, *PROVIDERS),
+        default="nest",
+        help="what runs the jobs (default: nest)",
+    )
     arguments.add_argument("--port", type=int, default=0, help="default: a free one")
     arguments.add_argument("--data-port", type=int, default=0, help="of the outputs' address")
     arguments.add_argument("--state", metavar="DIR", type=Path, help="keep the queue's memory here")
@@ -59,7 +66,11 @@ def main(argv: Sequence[str] | None = None) -> int:
         if not 0 <= getattr(options, name) <= 65535:
             shown = name.replace("_", "-")
             arguments.error(f"--{shown} {getattr(options, name)}: must be 0 to 65535")
-    BACKENDS["rehearsal"].system.require("rehearsal")
+    system = BACKENDS["rehearsal"].system
+    if options.system in PROVIDERS:
+        system = BACKENDS[rehearsed_by("rehearsal", options.system)].system
+        options.system = system.name
+    system.require("rehearsal")
     if options.action == "kinds":
         print(kinds())
         return 0

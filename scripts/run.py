@@ -36,6 +36,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     add_runs(arguments)
     arguments.add_argument("--fresh", action="store_true", help="run again, replacing the result")
     arguments.add_argument("--threads", type=int, default=1, help="threads of the simulator")
+    arguments.add_argument(
+        "--provider",
+        metavar="NAME",
+        help="who serves the queue of the backend rehearsal: nest (default), spinnaker-twin, "
+        "spinnaker-emulator",
+    )
     arguments.add_argument("--no-figure", action="store_true", help="draw nothing")
     arguments.add_argument("--json", action="store_true", help="say where the result is as JSON")
     add_service(arguments)
@@ -43,6 +49,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     if options.threads < 1:
         arguments.error(f"--threads {options.threads}: must be at least 1")
 
+    options.backend = backends.rehearsed_by(options.backend, options.provider)
     given: dict[str, Any] = service_options(options)
     remote = backends.is_remote(options.backend)
     if remote:

@@ -160,8 +160,8 @@ def test_it_unpacks_to_be_looked_at(tmp_path):
 
 # --- what is missing is said in one line ---------------------------------------------------------
 
-WITHOUT_PYNN = (
-    "import sys, runpy; sys.modules['pyNN'] = None; sys.argv = ['run.py', {!r}];"
+WITHOUT = (
+    "import sys, runpy; sys.modules[{!r}] = None; sys.argv = ['run.py', 'spiNNaker'];"
     "runpy.run_path('run.py', run_name='__main__')"
 )
 
@@ -170,8 +170,8 @@ WITHOUT_PYNN = (
     ("python", "said"),
     [
         ([sys.executable, "-I", "-S", "run.py", "nest"], "numpy"),
-        ([sys.executable, "-c", WITHOUT_PYNN.format("spiNNaker")], "pyNN"),
-        ([sys.executable, "run.py", "spiNNaker"], "No module named 'spynnaker'"),
+        ([sys.executable, "-c", WITHOUT.format("pyNN")], "pyNN"),
+        ([sys.executable, "-c", WITHOUT.format("spynnaker")], "spynnaker"),
         ([sys.executable, "run.py", "nset"], "No module named 'pyNN.nset'"),
     ],
 )

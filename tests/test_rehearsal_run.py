@@ -149,3 +149,25 @@ def test_an_impossible_port_is_refused(option, capsys):
         rehearse.main(["serve", option, "65536"])
     assert caught.value.code == 2
     assert f"{option} 65536: must be 0 to 65535" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    ("name", "provider", "found"),
+    [
+        ("rehearsal", None, "rehearsal"),
+        ("rehearsal", "nest", "rehearsal"),
+        ("rehearsal", "spinnaker-twin", "rehearsal-spinnaker-twin"),
+        ("rehearsal", "spinnaker-emulator", "rehearsal-spinnaker-emulator"),
+        ("nest", None, "nest"),
+    ],
+)
+def test_a_rehearsal_can_have_another_provider(name, provider, found):
+    assert backends.rehearsed_by(name, provider) == found
+    assert found in backends.BACKENDS
+
+
+def test_a_provider_that_is_not_there_is_named():
+    with pytest.raises(backends.UnknownBackend, match="did you mean spinnaker-twin"):
+        backends.rehearsed_by("rehearsal", "spinaker-twin")
+    with pytest.raises(backends.UnknownBackend, match="only the backend rehearsal"):
+        backends.rehearsed_by("nest", "spinnaker-twin")

@@ -17,6 +17,9 @@ from pathlib import Path
 from typing import IO, Protocol
 
 STAND_IN = Path(__file__).resolve().parent / "standin"
+CHECKOUT = Path(__file__).resolve().parents[2]
+EMULATOR = "spinnaker-emulator"
+"""In the place of a system: pyNN.spiNNaker itself, with an emulated machine."""
 HANDED_ON = ("PATH", "HOME", "LANG", "LC_ALL", "TMPDIR", "LD_LIBRARY_PATH", "TZ", "XDG_CACHE_HOME")
 """The environment a job gets to see: nothing of who submitted it, and no token."""
 REPORTS = "reports"
@@ -41,7 +44,9 @@ class Executor(Protocol):
 class SubprocessExecutor:
     """``python run.py spiNNaker``, with the PyNN module `system` behind that name.
 
-    every: s between two looks at the log.
+    system: nest, neuron, ... for a module of pyNN; with dots, a module by its full name, of this
+    checkout; "spinnaker-emulator" for sPyNNaker on an emulated machine. every: s between two looks
+    at the log.
     """
 
     def __init__(self, system: str, every: float = 0.5, python: str = sys.executable) -> None:
@@ -70,15 +75,16 @@ class SubprocessExecutor:
     ) -> subprocess.Popen[bytes]:
         """Start Python in `folder`; it ends when the other end of the pipe `lifeline` is closed."""
         environment = {name: os.environ[name] for name in HANDED_ON if name in os.environ}
+        own_module = "." in self.system
         environment |= {
-            "PYTHONPATH": str(STAND_IN),
+            "PYTHONPATH": f"{STAND_IN}{os.pathsep}{CHECKOUT}" if own_module else str(STAND_IN),
             "PYTHONUNBUFFERED": "1",
             "PYTHONHASHSEED": "0",
-            "PYNN_REHEARSAL_SYSTEM": self.system,
+            "PYNN_REHEARSAL_SYSTEM": "spiNNaker" if self.system == EMULATOR else self.system,
             "PYNN_REHEARSAL_LIFELINE": str(lifeline),
         }
         return subprocess.Popen(
-            [self.python, *arguments],
+            self._command(arguments),
             cwd=folder,
             stdin=subprocess.DEVNULL,
             stdout=log,
@@ -87,6 +93,13 @@ class SubprocessExecutor:
             start_new_session=True,
             env=environment,
         )
+
+    def _command(self, arguments: list[str]) -> list[str]:
+        if self.system != EMULATOR:
+            return [self.python, *arguments]
+        from ..spinnaker.emulator import launcher
+
+        return launcher.command(*arguments)
 
     def _follow(self, process: subprocess.Popen[bytes], execution: Execution, log: Path) -> int:
         deadline = time.monotonic() + execution.timeout

@@ -29,9 +29,10 @@ class Rehearsal:
     """A queue on loopback that ends with this object.
 
     system: the module of PyNN that takes the place of pyNN.spiNNaker in the jobs: nest, neuron,
-    brian2, mock; spiNNaker for what is installed under that name. state: the folder of the
-    queue's memory and of the outputs, for a rehearsal that is to be gone on with; by default a
-    temporary one. port, data_port: 0 takes free ones. job_timeout: s, instead of hours.
+    brian2, mock; with dots, a module of this checkout; spiNNaker for what is installed under that
+    name, spinnaker-emulator for that with an emulated machine. state: the folder of the queue's
+    memory and of the outputs, for a rehearsal that is to be gone on with; by default a temporary
+    one. port, data_port: 0 takes free ones. job_timeout: s, instead of hours.
     executor: what runs the jobs, instead of a subprocess with `system`.
     """
 

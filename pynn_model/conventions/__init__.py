@@ -72,7 +72,8 @@ class Simulator:
         self.duration = 0.0
         self.notes: List[str] = []
         self.requests: Dict[int, Tuple[Any, Request]] = {}
-        self.sim: Any = importlib.import_module("pyNN." + (self.module or system))
+        name = self.module or system
+        self.sim: Any = importlib.import_module(name if "." in name else "pyNN." + name)
 
     @property
     def n_steps(self) -> int:
@@ -214,15 +215,17 @@ def open_simulator(
     system: str, timestep: float, seed: int, threads: int = 1, say: Optional[Say] = None
 ) -> Simulator:
     """The simulator called `system`: nest, nest-precise, neuron, brian2, spiNNaker (or, with no
-    machine, spiNNaker-virtual), or any other of PyNN's.
+    machine, spiNNaker-virtual), or any other of PyNN's; a name with a dot is the import path of a
+    PyNN simulator module that lives elsewhere.
 
     say: receives a line when something slow has to be done first (NEURON's compile step).
     Raises ImportError when the simulator is not installed.
     """
     system = _behind(system)
-    if system not in _CORRECTED:
+    corrected = _CORRECTED.get(system) or _of_its_own(system)
+    if not corrected:
         return Simulator(system, timestep, seed, threads)
-    module, name = _CORRECTED[system].split(".")
+    module, name = corrected.split(".")
     found = importlib.import_module("." + module, __name__)
     if say and hasattr(found, "prepare"):
         found.prepare(say)
@@ -230,14 +233,31 @@ def open_simulator(
     return simulator
 
 
+def _of_its_own(system: str) -> str:
+    """What a simulator module from elsewhere (a name with a dot) says of itself.
+
+    FOLLOWS_CONVENTION = True: it needs no corrections. CORRECTED_BY = "file.Class": those of that
+    class of this package.
+    """
+    if "." not in system:
+        return ""
+    module = importlib.import_module(system)
+    if getattr(module, "FOLLOWS_CONVENTION", False):
+        return "conforming.Conforming"
+    return str(getattr(module, "CORRECTED_BY", ""))
+
+
 def _behind(system: str) -> str:
     """Which simulator answers to the name of SpiNNaker.
 
-    It is SpiNNaker, unless another module of PyNN takes the place of pyNN.spiNNaker and says so by
-    its origin ("pyNN.nest"), as in a rehearsal of a remote run. Then that one's conventions hold.
+    It is SpiNNaker, unless another module takes the place of pyNN.spiNNaker and says so by its
+    origin ("pyNN.nest", or any other module's full name instead of a file), as in a rehearsal of a
+    remote run. Then that one's conventions hold.
     """
     if system != "spiNNaker":
         return system
     spec = importlib.util.find_spec("pyNN.spiNNaker")
-    package, _, name = str(spec.origin if spec else "").rpartition(".")
-    return name if package == "pyNN" else system
+    origin = str(spec.origin if spec else "")
+    if "." not in origin or not all(part.isidentifier() for part in origin.split(".")):
+        return system
+    return origin[len("pyNN.") :] if origin.startswith("pyNN.") else origin

@@ -18,6 +18,7 @@ _ON_GRID_ONLY = (
     "Izhikevich",
     "HH_cond_exp",
 )
+_CLOSED_FORM = ("IF_curr_exp", "IF_curr_alpha", "IF_curr_delta")
 _NO_CELL: Dict[str, str] = {
     "IF_curr_delta": "PyNN has no IF_curr_delta for NEURON; use nest or brian2, or an IF_curr_exp "
     "cell with a short tau_syn."
@@ -59,6 +60,11 @@ def unsupported(
             "NEST loses spikes of HH_cond_exp at a timestep of {:g} ms (16 of 43 at 0.5 ms) and "
             "fails at 1 ms; use at most 0.25 ms, or brian2.".format(timestep)
         )
+    if _own(system) in ("exact", "exact_grid") and cell_type not in _CLOSED_FORM:
+        reasons.append(
+            "{} has no closed solution, which exact and exact-grid are made of; use one of {}, or "
+            "another backend.".format(cell_type, ", ".join(_CLOSED_FORM))
+        )
     if system == "neuron" and cell_type in _NO_CELL:
         reasons.append(_NO_CELL[cell_type])
     return reasons
@@ -77,7 +83,7 @@ def noted(
     notes = []
     tau_refrac = (parameters or {}).get("tau_refrac", 0.0)
     steps = tau_refrac / timestep
-    if abs(steps - round(steps)) > 1e-6:
+    if abs(steps - round(steps)) > 1e-6 and _own(system) != "exact":
         notes.append(
             "tau_refrac = {:g} ms is no multiple of the timestep, {:g} ms: it lasts the next whole "
             "number of steps.".format(tau_refrac, timestep)
@@ -99,3 +105,8 @@ def noted(
             "nest; spike times differ by up to 0.3 ms after 500 ms.".format(cell_type)
         )
     return notes
+
+
+def _own(system: str) -> str:
+    """The last part of the import path of a simulator module of this project, or nothing."""
+    return system.rpartition(".")[2] if system.startswith("backends.simulators.") else ""

@@ -23,7 +23,7 @@ class StandIn(importlib.abc.MetaPathFinder, importlib.abc.Loader):
     """Finds pyNN.spiNNaker, and has its place taken by another module of PyNN."""
 
     def __init__(self, system: str) -> None:
-        self.module = "pyNN." + system
+        self.module = system if "." in system else "pyNN." + system
 
     def find_spec(
         self, fullname: str, path: Any = None, target: Any = None

@@ -1,0 +1,9 @@
+"""The compiler of this package's kernels."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from backends.simulators.common.compiling import compiler
+
+compiled = compiler(Path(__file__).parent)
