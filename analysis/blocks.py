@@ -4,9 +4,10 @@ A block holds a segment for each condition and a spike train for each trial. Eve
 (measures, figures, comparison) takes blocks, whether they come from a run folder, from a NIX or
 MATLAB file, or from any other program whose files Neo reads.
 
-Block annotations: experiment, digest, experiment_text (JSON), backend, versions (JSON),
-timestep (ms), duration (ms), seed, trials, run_id, notes. Segment annotations: condition, series,
-and level where the condition has one. Train annotations: trial, neuron_id, condition, backend.
+Block annotations: experiment, digest, experiment_text (JSON), backend, versions (JSON), effective
+(JSON: population -> parameters as the simulator held them), timestep (ms), duration (ms), seed,
+trials, run_id, notes. Segment annotations: condition, series, and level where the condition has
+one. Train annotations: trial, neuron_id, condition, backend.
 Signals: ``v`` (mV) and ``private_current`` (nA), a column for each neuron whose potential was
 kept, its number in the array annotation ``trial``; ``stimulus`` (nA), the current all trials share.
 Annotations are text and plain numbers only, because NIX keeps nothing else faithfully.
@@ -67,6 +68,7 @@ def build_block(recording: Recording, run_id: str = "") -> neo.Block:
         experiment_text=recording.experiment,
         backend=recording.backend,
         versions=json.dumps(recording.provenance.get("versions", {}), sort_keys=True),
+        effective=json.dumps(recording.provenance.get("effective_parameters", {}), sort_keys=True),
         timestep=float(experiment.timestep),
         duration=float(experiment.duration),
         seed=int(experiment.seed),

@@ -72,12 +72,12 @@ def fi_figure(block: neo.Block) -> Figure:
         figure = Figure(figsize=(WIDTH, HEIGHT + foot))
         style.headline(figure, block)
         axes = style.axes_at(figure, 0.62, foot + 0.48, WIDTH - 0.62 - 0.2, HEIGHT - 0.48 - 0.5)
-        neuron = _neuron(block)
+        neuron = swept_neuron(block)
         if neuron is not None:
             _draw_theory(axes, neuron, series)
         for number, one in enumerate(series):
             _draw_series(axes, one, number)
-        axes.set_xlabel("current (nA)" if _levels_are_currents(block) else "level")
+        axes.set_xlabel("current (nA)" if levels_are_currents(block) else "level")
         axes.set_ylabel("firing rate (Hz)")
         axes.set_ylim(bottom=-0.02 * axes.get_ylim()[1])  # whole markers at 0 Hz
         few_ticks(axes.xaxis, 7)
@@ -115,13 +115,8 @@ def _draw_theory(axes: Axes, neuron: theory.LIF, series: Sequence[Series]) -> No
     low = min(float(one.levels[0]) for one in series)
     high = max(float(one.levels[-1]) for one in series)
     rheobase = theory.rheobase(neuron)
-    # The curve rises vertically at the rheobase: points there, and evenly spaced ones.
-    near = rheobase + max(high - rheobase, 0.0) * np.geomspace(1e-9, 1.0, 200)
-    current = np.unique(np.concatenate([np.linspace(low, high, 400), near]))
-    current = current[(current >= low) & (current <= high)]
     axes.plot(
-        current,
-        theory.firing_rate(neuron, current),
+        *closed_form(neuron, low, high),
         color=style.BLACK,
         linewidth=1.1,
         label="closed form, constant current",
@@ -138,12 +133,22 @@ def _draw_theory(axes: Axes, neuron: theory.LIF, series: Sequence[Series]) -> No
         )
 
 
+def closed_form(neuron: theory.LIF, low: float, high: float) -> tuple[FloatArray, FloatArray]:
+    """Currents (nA) from low to high, and the rate (Hz) of the cell under each, constant."""
+    rheobase = theory.rheobase(neuron)
+    # The curve rises vertically at the rheobase: points there, and evenly spaced ones.
+    near = rheobase + max(high - rheobase, 0.0) * np.geomspace(1e-9, 1.0, 200)
+    current = np.unique(np.concatenate([np.linspace(low, high, 400), near]))
+    current = current[(current >= low) & (current <= high)]
+    return current, theory.firing_rate(neuron, current)
+
+
 def _described(block: neo.Block) -> dict[str, Any]:
     described: dict[str, Any] = json.loads(block.annotations.get("experiment_text") or "{}")
     return described
 
 
-def _levels_are_currents(block: neo.Block) -> bool:
+def levels_are_currents(block: neo.Block) -> bool:
     """Whether each level is the amplitude or the mean of a current of its condition."""
     tables = [t for t in _described(block).get("conditions", []) if "level" in t]
     return bool(tables) and all(
@@ -153,10 +158,10 @@ def _levels_are_currents(block: neo.Block) -> bool:
     )  # fmt: skip
 
 
-def _neuron(block: neo.Block) -> theory.LIF | None:
+def swept_neuron(block: neo.Block) -> theory.LIF | None:
     """The leaky cell whose closed form the levels can be compared with, or None."""
     table = _described(block).get("neuron")
-    if not table or not _levels_are_currents(block):
+    if not table or not levels_are_currents(block):
         return None
     try:
         return theory.lif_neuron(table["cell_type"], table["parameters"])

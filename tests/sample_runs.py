@@ -14,7 +14,11 @@ from pynn_model import files, stimulus
 from pynn_model.experiment import Condition, Experiment
 from pynn_model.recording import PopulationRecording, Recording
 
-PROVENANCE = {"versions": {"numpy": "2.0", "reference": "1"}, "notes": ""}
+PROVENANCE = {
+    "versions": {"numpy": "2.0", "reference": "1"},
+    "effective_parameters": {"dc": {"tau_m": 30.0}},
+    "notes": "",
+}
 
 
 def simulate(experiment: Experiment, backend: str = "reference") -> Recording:

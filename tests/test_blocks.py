@@ -116,6 +116,7 @@ def test_block_says_where_it_comes_from(recording, block):
         "experiment_text": recording.experiment,
         "backend": "reference",
         "versions": '{"numpy": "2.0", "reference": "1"}',
+        "effective": '{"dc": {"tau_m": 30.0}}',
         "timestep": 0.1,
         "duration": 200.0,
         "seed": 1995,
@@ -124,7 +125,7 @@ def test_block_says_where_it_comes_from(recording, block):
         "notes": "",
     }
     assert [type(value) for value in block.annotations.values()] == [
-        str, str, str, str, str, float, float, int, int, str, str,
+        str, str, str, str, str, str, float, float, int, int, str, str,
     ]  # fmt: skip
     assert build_block(recording).name == "mainen_sejnowski"
 
