@@ -1,8 +1,8 @@
 """The emulated SpiNNaker, at work: processor time of a run, of all processes together.
 
-python -m scripts.bench_emulator NEURONS TICKS   the last line printed is JSON: the seconds that the
+python -m scripts.bench_emulator NEURONS TICKS   the last line printed is JSON: the seconds that
 ticks took, and their number times the neurons. It is the difference between a long and a short run
-of the same script, so that mapping, loading and the imports are left out; sPyNNaker's host side, which
+of the same script, so that mapping, loading and imports are left out; sPyNNaker's host side, which
 reads the spikes back, is in it. One neuron population, a step current, spikes only, 1 ms.
 """
 
