@@ -9,7 +9,6 @@ import select
 import signal
 import subprocess
 import sys
-import tempfile
 from pathlib import Path
 
 import numpy as np
@@ -61,15 +60,21 @@ def environment(home: Path) -> dict[str, str]:
 
 
 def start(folder: Path, *arguments: str) -> subprocess.Popen[str]:
+    temporary(folder).mkdir(exist_ok=True)
     return subprocess.Popen(
         [sys.executable, "-m", "backends.spinnaker.emulator", "--workers", "2", *arguments],
         cwd=folder,
-        env=environment(folder.parent / "home"),
+        env={**environment(folder.parent / "home"), "TMPDIR": str(temporary(folder))},
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
         start_new_session=True,
     )
+
+
+def temporary(folder: Path) -> Path:
+    """Temporary files of this test's processes, and of no others that run at the same time."""
+    return folder.parent / "tmp"
 
 
 def run(folder: Path, *arguments: str) -> tuple[int, str]:
@@ -142,12 +147,12 @@ sim.run(500000.0)
 )
 def test_nothing_outlives_the_launcher(folder, how):
     (folder / "long.py").write_text(LONG)
-    before = left_over()
     with start(folder, "long.py") as process:
         for line in process.stdout:
             if "Application started" in line:
                 break
         family = descendants(process.pid)
+        assert left_over(folder)
         ends = [os.pidfd_open(pid) for pid in family]
         process.send_signal(how)
         output, _ = process.communicate(timeout=60)
@@ -157,7 +162,7 @@ def test_nothing_outlives_the_launcher(folder, how):
     for end in ends:  # readable when the process has ended
         assert select.select([end], [], [], 20)[0]
         os.close(end)
-    assert not left_over() - before
+    assert not left_over(folder)
 
 
 def descendants(pid: int) -> set[int]:
@@ -172,9 +177,9 @@ def descendants(pid: int) -> set[int]:
     return found
 
 
-def left_over() -> set[Path]:
-    """The private folders of the launchers of now."""
-    return set(Path(tempfile.gettempdir()).glob("spinnaker-emulator-*"))
+def left_over(folder: Path) -> set[Path]:
+    """The launcher's private folders."""
+    return set(temporary(folder).glob("spinnaker-emulator-*"))
 
 
 def test_a_volley_wanders_through_a_synfire_chain(folder):
