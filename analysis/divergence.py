@@ -32,7 +32,8 @@ def first_divergence(
         ours, theirs = (ours, None) if ours < theirs else (None, theirs)
     at = min(t for t in (ours, theirs) if t is not None)
     current, computed = _computed(pair, accounts, trial)
-    if accounts is not None and not (accounts[0].good and accounts[1].good):
+    silent = not pair.reference.spikes.times.size or not pair.other.spikes.times.size
+    if accounts is not None and (silent or not (accounts[0].good and accounts[1].good)):
         computed = None  # a model that does not predict the spikes knows nothing of v
     recorded = _recorded(pair, trial)
     v_thresh = accounts[0].explanation.model.neuron.v_thresh if accounts else None
@@ -48,7 +49,7 @@ def first_divergence(
         if None not in near:
             values, source = list(near), "recorded"
     late = 1 if ours is not None and ours == at else 0  # the side that did not fire there
-    if computed is not None and accounts:
+    if computed is not None and accounts and at < computed[0] * computed[1][late].size:
         below = accounts[late].explanation.model.neuron.v_thresh - _at(
             accounts[late].explanation.model, current, computed[1][late], at
         )
@@ -117,7 +118,8 @@ def _computed(
         potential(account.explanation.model, row, train(spikes, trial), step)
         for account, row, spikes in zip(accounts, rows, sides, strict=True)
     )
-    return (step, rows[0]), (step, (traces[0], traces[1]))
+    n = min(trace.size for trace in traces)  # one of the runs may be shorter
+    return (step, rows[0]), (step, (traces[0][:n], traces[1][:n]))
 
 
 def _at(

@@ -212,11 +212,17 @@ def _compared(
 def _write_report(
     path: Path, sides: Sequence[Side], comparisons: Sequence[Comparison], typed: Sequence[str]
 ) -> None:
+    from analysis.pairing import CompareError
     from analysis.report import comparison_report
     from backends.runstore import write_text
 
     command = f"python -m scripts.compare {shlex.join(typed)}"
-    write_text(path, comparison_report([side.source() for side in sides], comparisons, command))
+    text = comparison_report([side.source() for side in sides], comparisons, command)
+    try:
+        write_text(path, text)
+    except OSError as error:
+        reason = error.strerror or str(error)
+        raise CompareError(f"--report {path}: it cannot be written there ({reason})") from error
 
 
 # --- telling -------------------------------------------------------------------------------------

@@ -54,13 +54,13 @@ def keep_books(pair: Pair, step: float | None, backend: str = "", may_shift: boo
         other = _scaled(other, factor)
     shift, shift_finding = 0.0, None
     for _ in range(2):
-        if _settled(reference, other):
+        if settled(reference, other):
             break
         if not shift and may_shift:
             shift, shift_finding = _shift(reference, other, pair, step, backend)
             if shift_finding:
                 findings.append(shift_finding)
-                other = _moved(other, -shift)
+                other = moved(other, -shift)
         order = permutation(reference, other)
         if order is not None:
             findings.append(_permuted(reference, other, order))
@@ -69,10 +69,10 @@ def keep_books(pair: Pair, step: float | None, backend: str = "", may_shift: boo
             break
     reference, other, lost = losses(pair, reference, other, TIE, factor, shift)
     findings.extend(lost)
-    return Books(tuple(findings), reference, other, _settled(reference, other), shift)
+    return Books(tuple(findings), reference, other, settled(reference, other), shift)
 
 
-def _settled(reference: SpikeArrays, other: SpikeArrays) -> bool:
+def settled(reference: SpikeArrays, other: SpikeArrays) -> bool:
     """Whether every spike is equal."""
     if reference.times.size != other.times.size or reference.n_trials != other.n_trials:
         return False
@@ -82,7 +82,7 @@ def _settled(reference: SpikeArrays, other: SpikeArrays) -> bool:
 
 def equal(pair: Pair) -> bool:
     """Whether every spike of a condition is equal in both runs."""
-    return _settled(pair.reference.spikes, pair.other.spikes)
+    return settled(pair.reference.spikes, pair.other.spikes)
 
 
 # --- units -----------------------------------------------------------------------------------
@@ -132,7 +132,7 @@ def _scaled(spikes: SpikeArrays, factor: float) -> SpikeArrays:
 # --- shifts ----------------------------------------------------------------------------------
 
 
-def _moved(spikes: SpikeArrays, by: float) -> SpikeArrays:
+def moved(spikes: SpikeArrays, by: float) -> SpikeArrays:
     return replace(
         spikes, times=spikes.times + by, t_start=spikes.t_start + by, t_stop=spikes.t_stop + by
     )

@@ -26,6 +26,8 @@ from pynn_model.schema import ExperimentError
 
 ROWS = 60
 """Trials that are predicted in all, spread over the conditions."""
+UNLIKELY = 4.6
+"""- log of the probability (0.01) that spikes are on a coarser grid by chance."""
 COARSER = (2, 4, 5, 8, 10, 20, 25, 40, 50, 100)
 """How many steps of the current a longer timestep may have."""
 
@@ -177,11 +179,13 @@ def _fractions(explanation: Explanation, condition: np.ndarray) -> dict[int, flo
 
 
 def _every(spikes: Mapping[int, SpikeArrays], step: float) -> int:
-    """Steps of `step` in the grid that all spikes are on."""
+    """Steps of `step` in the grid that all spikes are on, by more than chance."""
     times = np.concatenate([s.times for s in spikes.values()] or [np.empty(0)])
-    if not times.size or not on_grid(times, step):
+    different = np.unique(np.rint(times / step)).size
+    if different < 3 or not on_grid(times, step):
         return 1
-    return max((n for n in COARSER if on_grid(times, n * step)), default=1)
+    sure = (n for n in COARSER if different * np.log(n) > UNLIKELY)
+    return max((n for n in sure if on_grid(times, n * step)), default=1)
 
 
 def told_apart(fits: tuple[Fit, ...], account: Account, pair: Pair) -> tuple[Fit, ...]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
+from analysis.diagnosis.across import agreed
 from analysis.diagnosis.bookkeeping import TIE, Books, equal, keep_books
 from analysis.diagnosis.course import Course, course
 from analysis.diagnosis.declared import Difference, declared
@@ -13,10 +14,15 @@ from analysis.diagnosis.findings import Cause, Diagnosis, Finding, FirstDivergen
 from analysis.diagnosis.mechanisms import mechanisms
 from analysis.diagnosis.patterns import patterns
 from analysis.diagnosis.reordering import reordered
+from analysis.diagnosis.wording import many
 from analysis.pairing import Pair
 from analysis.runfacts import RunFacts
 
 Facts = tuple[RunFacts, RunFacts]
+
+
+LEFT_TO_GUESS = {Cause.UNKNOWN, Cause.DRIFT, Cause.MARGINAL_CROSSING}
+"""What is said of spikes alone only where the experiments declare no difference."""
 
 
 def diagnose(pairs: Sequence[Pair], facts: Facts) -> tuple[list[Diagnosis], Diagnosis]:
@@ -24,6 +30,7 @@ def diagnose(pairs: Sequence[Pair], facts: Facts) -> tuple[list[Diagnosis], Diag
     differing = {k: pair for k, pair in enumerate(pairs) if not equal(pair)}
     step = facts[1].timestep or facts[0].timestep
     books = {k: keep_books(pair, step, facts[1].backend) for k, pair in differing.items()}
+    books.update(agreed(differing, books))
     if (facts[0].plan or facts[1].plan) and not _one_shift(pairs, books):
         # A file's time axis is shifted in all conditions or in none.
         for k in [k for k, kept in books.items() if kept.shift]:
@@ -37,9 +44,9 @@ def diagnose(pairs: Sequence[Pair], facts: Facts) -> tuple[list[Diagnosis], Diag
     diagnoses = []
     for k, pair in enumerate(pairs):
         if k not in differing:
-            diagnoses.append(Diagnosis())
+            diagnoses.append(Diagnosis(tuple(_fewer(pair))))
             continue
-        findings = list(books[k].findings)
+        findings = [*books[k].findings, *_fewer(pair)]
         if k in open_:
             findings += _open(pair, books[k], known.get(k), facts)
         diagnoses.append(Diagnosis(_ordered(findings), _first(pair, known.get(k))))
@@ -78,17 +85,36 @@ def _open(
     why = _unknown_because(pair, known, facts)
     found = patterns(reference, other, way, facts, why)
     said = _as_said(differences, way)
-    causes = {finding.cause for finding in said}
+    causes = {finding.cause for finding in said} | (LEFT_TO_GUESS if said else set())
     return [*said, *(finding for finding in found if finding.cause not in causes)]
 
 
 def _silent(pair: Pair) -> Finding:
     n = pair.reference.spikes.times.size, pair.other.spikes.times.size
+    silent, firing = ("other run", "reference") if n[0] else ("reference", "other run")
     sentence = (
-        f"One run has no spike at all, the other {max(n)}: no current arrived, the threshold is "
-        "out of reach, or the spikes were not recorded."
+        f"The {silent} has no spike at all, the {firing} {max(n)}: no current arrived, the "
+        "threshold is out of reach, or the spikes were not recorded."
     )
     return Finding(Cause.UNKNOWN, sentence, {"reference": float(n[0]), "other": float(n[1])})
+
+
+def _fewer(pair: Pair) -> list[Finding]:
+    """Trials that one side alone has; where a side is several runs, there may well be more."""
+    n = pair.trials
+    several = max(pair.reference.runs.max(initial=0), pair.other.runs.max(initial=0)) > 0
+    if n[0] == n[1] or several:
+        return []
+    lacking, having = ("other run", "reference") if n[0] > n[1] else ("reference", "other run")
+    sentence = (
+        f"The {lacking} has {many(min(n), 'trial')}, the {having} {max(n)}: the last "
+        f"{max(n) - min(n)} cannot be compared. Some were not run or not saved; to compare those "
+        "that both have, choose them (--trials)."
+    )
+    evidence: dict[str, float | str] = {
+        "trials": float(abs(n[0] - n[1])), "of": float(max(n)), "lacking": lacking,
+    }  # fmt: skip
+    return [Finding(Cause.TRUNCATED, sentence, evidence)]
 
 
 def _declared(pair: Pair, facts: Facts) -> tuple[Difference, ...]:

@@ -103,10 +103,13 @@ class FirstDivergence:
                 f"{where}: at {_ms(self.time_reference)} in the reference, at "
                 f"{_ms(self.time_other)} in the other run ({offset:+.4g} ms)"
             )
+        late = "the other run" if self.time_other is None else "the reference"
+        if None not in (self.time_reference, self.time_other):
+            late = "the later one"
         if self.distance_to_threshold is not None and self.distance_to_threshold < 1e-6:
-            text += "; the later one was at the threshold there, to within rounding errors"
+            text += f"; {late} was at the threshold there, to within rounding errors"
         elif self.distance_to_threshold is not None:
-            text += f"; the later one was {self.distance_to_threshold:.3g} mV below threshold there"
+            text += f"; {late} was {self.distance_to_threshold:.3g} mV below threshold there"
         if self.current is not None:
             text += f"; current {self.current:.4g} nA"
         return text

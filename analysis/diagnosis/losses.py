@@ -13,6 +13,8 @@ from analysis.matching import match_spikes
 from analysis.pairing import Pair
 from analysis.spikearrays import FloatArray, IntArray, SpikeArrays
 
+SMALL_SHIFT = 5.0
+"""A shift (ms) up to which spikes that it moved out of the recording are no loss of their own."""
 UNLIKELY = 1e-4
 """Probability below which lost spikes do not pile up at an end by chance."""
 
@@ -31,6 +33,9 @@ def losses(
     """
     ends = _ends(pair.reference.ends, reference), _ends(pair.other.ends, other, factor, shift)
     reference, other, findings = _declared(reference, other, ends)
+    if 0 < abs(shift) <= SMALL_SHIFT:
+        window = pair.other.starts.min() - shift, pair.other.ends.max() - shift
+        reference = _inside(reference, other, window, tie)
     for lacking, having in (("other run", "reference"), ("reference", "other run")):
         swap = lacking == "reference"
         full, part = (other, reference) if swap else (reference, other)
@@ -85,6 +90,44 @@ def _declared(
         else:
             other = _without(other, gone)
     return reference, other, findings
+
+
+def _inside(
+    full: SpikeArrays, part: SpikeArrays, window: tuple[float, float], tie: float
+) -> SpikeArrays:
+    """Without the spikes that a shift moved out of the other recording's window (ms)."""
+    outside = (full.times < window[0] - tie) | (full.times > window[1] + tie)
+    if not outside.any():
+        return full
+    gone = np.zeros(full.times.size, dtype=bool)
+    gone[match_spikes(full, part, tie).missing] = True
+    return _without(full, gone & outside)
+
+
+def cut_off(
+    full: SpikeArrays, part: SpikeArrays, end: float, tie: float, having: str, lacking: str
+) -> Finding | None:
+    """The finding that `part` ends at about `end` (ms), if all it lacks are last spikes after it.
+
+    having, lacking: how the two sides are called.
+    """
+    matching = match_spikes(full, part, tie)
+    gone = np.zeros(full.times.size, dtype=bool)
+    gone[matching.missing] = True
+    if not gone.any() or matching.extra.size or full.times[gone].min() <= end:
+        return None
+    trailing, _ = _runs(full, gone)
+    if np.any(gone & ~trailing):
+        return None
+    found = _sentence(Cause.TRUNCATED, gone, full, part, having, lacking, True)
+    if part.times.size:
+        return found
+    lost = full.times[gone]
+    sentence = (
+        f"The {lacking} has no spike here, where the {having} has {lost.size}, all after "
+        f"{ms(end)}, where other conditions of the {lacking} end, too: its recording ends early."
+    )
+    return replace(found, sentence=sentence, evidence={**found.evidence, "t_cut": end})
 
 
 def _lost(

@@ -93,7 +93,9 @@ def _order(loss: FloatArray) -> IntArray | None:
     best = loss[moved, order[moved]]
     others = loss[moved].copy()
     others[np.arange(moved.size), order[moved]] = np.inf
-    stands_out = np.median(best / others.min(axis=1)) < 0.8
+    nearest = others.min(axis=1)  # 0 for a trial without spikes, which fits everywhere
+    ratio = np.divide(best, nearest, out=np.ones_like(best), where=nearest > 0)
+    stands_out = np.median(ratio) < 0.8
     better = best.mean() < 0.75 * np.diag(loss)[moved].mean()
     return order if stands_out and better else None
 
