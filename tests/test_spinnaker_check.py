@@ -91,6 +91,12 @@ def test_timesteps(timestep):
     assert "0.1 or 1" in reason
 
 
+@pytest.mark.parametrize(("timestep", "refused"), [(0.05, 1), (0.2, 0), (0.5, 0), (2.0, 1)])
+def test_in_software_the_timesteps_between_are_possible(timestep, refused):
+    found = spinnaker.reasons_in_software(experiment(timestep=timestep, record={"v": 0}))
+    assert len(found) == refused
+
+
 @pytest.mark.parametrize("timestep", [0.1, 1.0])
 def test_timesteps_that_are_known(timestep):
     assert spinnaker.reasons(experiment(noise(dt=1.0), timestep=timestep)) == []

@@ -134,10 +134,17 @@ def test_a_step_of_the_machine_is_a_millisecond(simulator, machine):
     assert machine[1]["setup"] == {"timestep": DT, "time_scale_factor": 10}
 
 
-def test_another_timestep_is_refused(machine):
-    simulator = conventions.open_simulator("spiNNaker", timestep=0.5, seed=3)
-    with pytest.raises(SimulationError, match=r"0\.1 or 1 ms, not 0\.5"):
+@pytest.mark.parametrize("timestep", [0.05, 0.12345, 2.0])
+def test_a_timestep_of_no_known_arithmetic_is_refused(machine, timestep):
+    simulator = conventions.open_simulator("spiNNaker", timestep=timestep, seed=3)
+    with pytest.raises(SimulationError, match=rf"0\.1 to 1 ms, .*not {timestep:g} ms"):
         simulator.setup()
+
+
+def test_a_timestep_that_a_machine_does_not_keep_is_noted(machine):
+    simulator = conventions.open_simulator("spiNNaker", timestep=0.5, seed=3)
+    simulator.setup()
+    assert any("0.5 ms works in software" in note for note in simulator.notes)
 
 
 def test_each_neuron_has_noise_and_a_seed_of_its_own(simulator):

@@ -121,7 +121,7 @@ STRONG = [{"name": "a", "currents": [{"kind": "constant", "amplitude": 90.0}]}]
 @pytest.mark.parametrize(
     ("changes", "reason"),
     [
-        ({"timestep": 0.25}, "timestep = 0.25"),
+        ({"timestep": 0.05}, "timestep = 0.05"),
         ({"neuron": {"cm": 1e-6}}, "cm = 1e-06"),
         ({"neuron": {"cm": 0.01}, "conditions": STRONG}, "change their sign"),
     ],

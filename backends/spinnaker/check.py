@@ -27,6 +27,11 @@ def reasons(experiment: Experiment) -> list[str]:
     Each is a sentence that names a way out. Of a model of the user's own, only what its text shows
     is checked: :func:`unchecked` tells the rest.
     """
+    return [*_timestep(experiment), *reasons_in_software(experiment)]
+
+
+def reasons_in_software(experiment: Experiment) -> list[str]:
+    """The same for SpiNNaker in software, which keeps time at steps where a machine may not."""
     found = list(_grid(experiment))
     if experiment.model is not None:
         found += own_model.reasons(experiment)
@@ -48,11 +53,19 @@ def unchecked(experiment: Experiment) -> list[str]:
     return [] if experiment.model is None else own_model.UNCHECKED
 
 
-def _grid(experiment: Experiment) -> Iterator[str]:
-    if not any(abs(experiment.timestep - known) < 1e-9 for known in limits.TIMESTEPS):
+def _timestep(experiment: Experiment) -> Iterator[str]:
+    if limits.possible(experiment.timestep) and not limits.reliable(experiment.timestep):
         yield (
             f"timestep = {experiment.timestep:g}: SpiNNaker runs with 1 ms or 0.1 ms, others are "
             "not reliably supported; set timestep to 0.1 or 1"
+        )
+
+
+def _grid(experiment: Experiment) -> Iterator[str]:
+    if not limits.possible(experiment.timestep):
+        yield (
+            f"timestep = {experiment.timestep:g}: SpiNNaker's time is in whole microseconds; "
+            "its arithmetic is known from 0.1 to 1 ms; set timestep to 0.1 or 1"
         )
     if experiment.n_steps >= 2**31:
         yield (

@@ -1,4 +1,4 @@
-"""The twin as a backend: it runs here and refuses what the machine could not run."""
+"""The twin as a backend: it runs here and refuses what SpiNNaker could not compute."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ class TwinBackend(LocalBackend):
     """Runs in a process on this machine, as other local backends do."""
 
     def _reasons(self, experiment: Experiment) -> list[str]:
-        from . import reasons
+        from . import reasons_in_software
 
-        found = reasons(experiment)
+        found = reasons_in_software(experiment)
         neuron = experiment.neuron
         if neuron is not None and neuron.cell_type != CELL_TYPE:
             found.append(f"neuron.cell_type = {neuron.cell_type}: {ELSEWHERE}")

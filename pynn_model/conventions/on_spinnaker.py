@@ -47,9 +47,15 @@ class SpiNNaker(Simulator):
         self.done = False
 
     def setup(self) -> None:
-        if not any(abs(self.timestep - known) < 1e-9 for known in limits.TIMESTEPS):
+        if not limits.possible(self.timestep):
             raise SimulationError(
-                "SpiNNaker runs with a timestep of 0.1 or 1 ms, not {:g} ms".format(self.timestep)
+                "SpiNNaker runs with a timestep of 0.1 to 1 ms, in whole microseconds, not "
+                "{:g} ms".format(self.timestep)
+            )
+        if not limits.reliable(self.timestep):
+            self.note(
+                "A timestep of {:g} ms works in software; a machine keeps time reliably at 0.1 and "
+                "1 ms only.".format(self.timestep)
             )
         factor = limits.time_scale_factor(self.timestep)
         try:

@@ -17,7 +17,7 @@ from .sources import Drive, Injections
 CELL_TYPES = ("IF_curr_exp", "IF_cond_exp", "IF_curr_alpha", "IF_curr_delta", "Izhikevich")
 """Cell types of sPyNNaker that are PyNN's and take a current."""
 TIMESTEPS = (0.1, 1.0)
-"""ms. Others are "not reliably supported"."""
+"""ms. Others are "not reliably supported" by the machine; its arithmetic knows those between."""
 
 SHARED_ENTRIES = ((1, 6920), (25, 6530), (100, 5309), (256, 2838))
 """(neurons on a core, largest step source that all of them share)."""
@@ -119,6 +119,17 @@ def tick_time(neurons: int, sources: int = 1, cell_type: str = "IF_curr_exp") ->
     """
     each = TICK_NEURON + TICK_SOURCE * max(sources - 1, 0)
     return TICK_BASE + neurons * each * (1 if cell_type == "IF_curr_exp" else 2)
+
+
+def reliable(timestep: float) -> bool:
+    """Whether a machine keeps time at this timestep, ms."""
+    return any(abs(timestep - known) < 1e-9 for known in TIMESTEPS)
+
+
+def possible(timestep: float) -> bool:
+    """Whether SpiNNaker's arithmetic was seen to work at this timestep, ms: whole microseconds."""
+    whole = abs(1000 * timestep - round(1000 * timestep)) < 1e-6
+    return whole and TIMESTEPS[0] - 1e-9 < timestep < TIMESTEPS[1] + 1e-9
 
 
 def time_scale_factor(timestep: float) -> int:

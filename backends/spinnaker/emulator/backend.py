@@ -5,11 +5,11 @@ from __future__ import annotations
 from pynn_model.experiment import Experiment
 
 from ...local import LocalBackend
-from ..check import reasons
+from ..check import reasons_in_software
 
 
 class EmulatedBackend(LocalBackend):
     """sPyNNaker beside this program, with an emulated machine."""
 
     def _reasons(self, experiment: Experiment) -> list[str]:
-        return reasons(experiment)
+        return reasons_in_software(experiment)
